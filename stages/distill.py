@@ -1,0 +1,101 @@
+"""General distillation: the student learns the teacher's inner states, and its masked words, on the corpus.
+
+In: models/teacher, models/shrunk, data/packed.
+Out: models/student, reports/distill/curve.tsv, reports/distill/metrics.json.
+"""
+
+import json
+from pathlib import Path
+
+from torch import nn
+from transformers import BertForPreTraining
+
+from stages.model import projections
+from stages.model.checkpoint import load_checkpoint, require_positions, save, set_dropout
+from stages.model.layers import choose_layers
+from stages.model.size import count_parameters
+from stages.parameters.compute import Compute
+from stages.parameters.section import Section
+from stages.parameters.training import Distill
+from stages.pipeline.outputs import whole, whole_folder
+from stages.pipeline.progress import say
+from stages.pipeline.stage import Run, run
+from stages.pipeline.tables import write_curve, write_json
+from stages.text.blocks_file import read_blocks
+from stages.text.tokenizer import load_tokenizer, save_tokenizer
+from stages.training.blocks import masked_batch, masking_for
+from stages.training.distillation import GeneralDistillation
+from stages.training.heldout import masked_word_scores
+from stages.training.imitation import Imitation
+from stages.training.loop import Memory, train
+from stages.training.machine import set_up
+from stages.training.teaching import show_blocks
+
+TEACHER, SHRUNK = Path("models/teacher"), Path("models/shrunk")
+
+
+class Parameters(Section):
+    compute: Compute
+    distill: Distill
+
+
+def main(p: Parameters, run: Run) -> None:
+    options = p.distill
+    accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
+    tokenizer = load_tokenizer(SHRUNK)
+    teacher, student = (load_checkpoint(folder).to(accelerator.device) for folder in (TEACHER, SHRUNK))
+    blocks, heldout = (read_blocks(Path("data/packed") / f"{split}.npy") for split in ("train", "heldout"))
+    require_positions(blocks.shape[1], teacher.config)
+    masking = masking_for(tokenizer, probability=options.mask_probability, whole_words=options.whole_words,
+                          vocab_size=student.config.vocab_size)  # fmt: skip
+    maps, imitation, layers = _imitation(student, teacher, options)
+    set_dropout(student, hidden=options.dropout)
+    teacher.eval()
+
+    def batch(step: int):
+        one = masked_batch(blocks, step, batch_size=options.batch_size, seed=options.seed, masking=masking,
+                           device=accelerator.device)  # fmt: skip
+        return one | show_blocks(teacher, one, layers=layers, predictions=options.losses.prediction > 0,
+                                 autocast=accelerator.autocast)  # fmt: skip
+
+    memory = Memory()
+    for _ in train(
+        GeneralDistillation(student, imitation, prediction=options.losses.prediction, temperature=options.temperature),
+        batches=batch, steps=options.steps, rate=options.learning_rate, warmup=options.warmup,
+        weight_decay=options.weight_decay, seed=options.seed, accelerator=accelerator, memory=memory,
+        folder=run.resume, label="distill",
+    ):  # fmt: skip
+        pass
+    scores = {name: masked_word_scores(model, heldout, masking=masking, batch_size=options.batch_size,
+                                       device=accelerator.device)
+              for name, model in (("student", student), ("teacher", teacher))}  # fmt: skip
+    sizes = {
+        name: count_parameters(model)["parameters"] for name, model in (("student", student), ("teacher", teacher))
+    }
+    with (
+        whole_folder("models/student") as folder,
+        whole("reports/distill/curve.tsv") as curve,
+        whole("reports/distill/metrics.json") as metrics,
+    ):
+        save(student, folder)
+        save_tokenizer(tokenizer, folder=folder)
+        projections.save(maps, folder)
+        write_curve(curve, memory.curve)
+        write_json(metrics, {"masked_words": scores, "parameters": sizes})
+    say(f"models/student: guesses {scores['student']['accuracy']:.1%} of masked words in held-out documents, "
+        f"its teacher {scores['teacher']['accuracy']:.1%}")  # fmt: skip
+
+
+def _imitation(
+    student: BertForPreTraining, teacher: BertForPreTraining, options: Distill
+) -> tuple[nn.ModuleList, Imitation, list[int]]:
+    kept = json.loads((SHRUNK / "cut.json").read_text())["hidden"]
+    count = student.config.num_hidden_layers
+    layers = choose_layers(options.teacher_layers, student=count, teacher=teacher.config.num_hidden_layers)
+    maps = projections.for_channels(kept, teacher=teacher.config.hidden_size, states=count + 1).to(student.device)
+    weights = options.losses.model_dump(include={"embedding", "hidden", "attention"})
+    return maps, Imitation(maps, student.config, teacher.config, teacher_layers=layers, weights=weights), layers
+
+
+if __name__ == "__main__":
+    run(main, Parameters)

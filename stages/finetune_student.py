@@ -1,0 +1,122 @@
+"""Fine-tune the student for one task, taught by the fine-tuned teacher: inner states first, then predictions.
+
+In: models/student, models/tasks/T/teacher, data/tasks/T.
+Out: models/tasks/T/student, reports/tasks/T/student_curve.tsv and intermediate_curve.tsv.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from transformers import BertConfig
+
+from stages.model import projections
+from stages.model.checkpoint import save, set_dropout
+from stages.model.layers import choose_layers
+from stages.parameters.compute import Compute
+from stages.parameters.kinds import TaskKind
+from stages.parameters.section import Section
+from stages.parameters.task import FinetuneStudent
+from stages.pipeline.outputs import whole, whole_folder
+from stages.pipeline.stage import Run, run
+from stages.pipeline.tables import write_curve
+from stages.tasks.tables import read_labels, read_rows
+from stages.text.tokenizer import load_tokenizer, save_tokenizer
+from stages.training.finetuning import fit
+from stages.training.imitation import Imitation
+from stages.training.loop import Memory, train
+from stages.training.machine import set_up
+from stages.training.scoring import Scorer
+from stages.training.task_batches import TaskBatches
+from stages.training.task_imitation import TaskImitation, show_rows
+from stages.training.task_prediction import TaskPrediction
+
+STUDENT = Path("models/student")
+
+
+class Task(Section):
+    kind: TaskKind
+    metric: str
+    encoding: dict[str, Any]
+    decoding: dict[str, Any]
+    student: FinetuneStudent
+
+
+class Parameters(Section):
+    compute: Compute
+    task: Task
+
+
+def main(p: Parameters, run: Run) -> None:
+    task, options, data = p.task, p.task.student, Path("data/tasks") / run.key
+    accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
+    kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
+    labels, tokenizer = read_labels(data), load_tokenizer(STUDENT)
+    student = kind.build(STUDENT, labels=labels, seed=options.seed).to(accelerator.device)
+    teacher = kind.build(Path("models/tasks") / run.key / "teacher", labels=labels, seed=0)
+    teacher.to(accelerator.device).eval()
+    set_dropout(student, hidden=options.dropout)
+    scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
+                    accelerator=accelerator)  # fmt: skip
+    validation = scorer.load(read_rows(data, "validation"))
+    features = scorer.encode(read_rows(data, "train"))
+
+    def batches(phase: Any) -> TaskBatches:
+        return TaskBatches(features, kind, batch_size=phase.batch_size, seed=options.seed,
+                           pad_token_id=tokenizer.pad_token_id, device=accelerator.device)  # fmt: skip
+
+    shared = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
+    memory = Memory()
+    if options.distill:
+        _imitate(student, teacher, options, batches(options.intermediate), memory=memory,
+                 folder=run.resume / "intermediate", label=f"inner states for {run.key}", **shared)  # fmt: skip
+    if options.distill and options.prediction.soft:
+        for feature, logits in zip(features, scorer.logits(teacher, features), strict=True):
+            feature["teacher_logits"] = logits
+    hard, soft = (options.prediction.hard, options.prediction.soft) if options.distill else (1.0, 0.0)
+    curve = fit(
+        TaskPrediction(student, kind, hard=hard, soft=soft, temperature=options.prediction.temperature),
+        student,
+        batches=batches(options.prediction), epochs=options.prediction.epochs, rate=options.prediction.learning_rate,
+        warmup=options.prediction.warmup, folder=run.resume / "prediction", label=f"student of {run.key}",
+        score=lambda: scorer.scores(student, validation)[task.metric], **shared,
+    )  # fmt: skip
+    reports = Path("reports/tasks") / run.key
+    with (
+        whole_folder(f"models/tasks/{run.key}/student") as folder,
+        whole(reports / "intermediate_curve.tsv") as first,
+        whole(reports / "student_curve.tsv") as second,
+    ):
+        save(student, folder)
+        save_tokenizer(tokenizer, folder=folder)
+        write_curve(first, memory.curve)
+        write_curve(second, curve)
+
+
+def _imitate(
+    student: Any, teacher: Any, options: FinetuneStudent, batches: TaskBatches, *, memory: Memory, accelerator: Any,
+    **training: Any,
+) -> None:  # fmt: skip
+    """The first phase, on the student in place; its projections are not needed afterwards."""
+    phase, configs = options.intermediate, (student.config, teacher.config)
+    layers = _layers(phase.teacher_layers, *configs)
+    maps = projections.load(STUDENT).to(accelerator.device)
+    imitation = Imitation(maps, *configs, teacher_layers=layers, weights=phase.losses.model_dump())
+
+    def batch(step: int) -> dict[str, Any]:
+        one = batches(step)
+        return one | {"teacher": show_rows(teacher, one, layers=layers, autocast=accelerator.autocast)}
+
+    for _ in train(
+        TaskImitation(student, imitation), batches=batch, steps=phase.epochs * batches.steps_in_epoch,
+        rate=phase.learning_rate, warmup=phase.warmup, memory=memory, accelerator=accelerator, **training,
+    ):  # fmt: skip
+        pass
+
+
+def _layers(rule: str | list[int], student: BertConfig, teacher: BertConfig) -> list[int]:
+    return choose_layers(rule, student=student.num_hidden_layers, teacher=teacher.num_hidden_layers)
+
+
+if __name__ == "__main__":
+    run(main, Parameters)

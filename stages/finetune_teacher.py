@@ -1,0 +1,69 @@
+"""Fine-tune the teacher for one task on its gold labels.
+
+In: models/teacher, data/tasks/T. Out: models/tasks/T/teacher, reports/tasks/T/teacher_curve.tsv.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from stages.model.checkpoint import save, set_dropout
+from stages.parameters.compute import Compute
+from stages.parameters.kinds import TaskKind
+from stages.parameters.section import Section
+from stages.parameters.task import FinetuneTeacher
+from stages.pipeline.outputs import whole, whole_folder
+from stages.pipeline.stage import Run, run
+from stages.pipeline.tables import write_curve
+from stages.tasks.tables import read_labels, read_rows
+from stages.text.tokenizer import load_tokenizer, save_tokenizer
+from stages.training.finetuning import fit
+from stages.training.machine import set_up
+from stages.training.scoring import Scorer
+from stages.training.task_batches import TaskBatches
+from stages.training.task_prediction import TaskPrediction
+
+
+class Task(Section):
+    kind: TaskKind
+    metric: str
+    encoding: dict[str, Any]
+    decoding: dict[str, Any]
+    teacher: FinetuneTeacher
+
+
+class Parameters(Section):
+    compute: Compute
+    task: Task
+
+
+def main(p: Parameters, run: Run) -> None:
+    task, options, data = p.task, p.task.teacher, Path("data/tasks") / run.key
+    accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
+    kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
+    labels, tokenizer = read_labels(data), load_tokenizer(Path("models/teacher"))
+    model = kind.build("models/teacher", labels=labels, seed=options.seed).to(accelerator.device)
+    set_dropout(model, hidden=options.dropout)
+    scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
+                    accelerator=accelerator)  # fmt: skip
+    validation = scorer.load(read_rows(data, "validation"))
+    curve = fit(
+        TaskPrediction(model, kind, hard=1.0, soft=0.0, temperature=1.0),
+        model,
+        batches=TaskBatches(scorer.encode(read_rows(data, "train")), kind, batch_size=options.batch_size,
+                            seed=options.seed, pad_token_id=tokenizer.pad_token_id, device=accelerator.device),
+        epochs=options.epochs, rate=options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay,
+        seed=options.seed, accelerator=accelerator, folder=run.resume, label=f"teacher of {run.key}",
+        score=lambda: scorer.scores(model, validation)[task.metric],
+    )  # fmt: skip
+    with (
+        whole_folder(f"models/tasks/{run.key}/teacher") as folder,
+        whole(f"reports/tasks/{run.key}/teacher_curve.tsv") as file,
+    ):
+        save(model, folder)
+        save_tokenizer(tokenizer, folder=folder)
+        write_curve(file, curve)
+
+
+if __name__ == "__main__":
+    run(main, Parameters)

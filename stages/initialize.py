@@ -1,0 +1,71 @@
+"""The tokenizer and the starting weights.
+
+In: `initialize.source`: data/corpus, for a new vocabulary and a random BERT, or a folder with a BERT checkpoint.
+Out: models/tokenizer, models/initial.
+"""
+
+from itertools import chain
+from pathlib import Path
+
+from stages.model.checkpoint import load_checkpoint, save
+from stages.model.scratch import from_scratch
+from stages.parameters.initialize import Initialize, Scratch
+from stages.parameters.section import Section
+from stages.pipeline.errors import InputError
+from stages.pipeline.outputs import whole_folder
+from stages.pipeline.progress import say
+from stages.pipeline.stage import Run, run
+from stages.text.documents import read_documents
+from stages.text.tokenizer import build_tokenizer, load_tokenizer, save_tokenizer
+from stages.text.wordpiece import count_words, train_vocabulary
+
+MIN_FREQUENCY = 2
+
+
+class Parameters(Section):
+    initialize: Initialize
+
+
+def main(p: Parameters, run: Run) -> None:
+    source = Path(p.initialize.source)
+    if (source / "train.parquet").exists() and not (source / "config.json").exists():
+        tokenizer, model = _new(source, _require_shape(p.initialize))
+    else:
+        _refuse_shape(p.initialize)
+        tokenizer, model = load_tokenizer(source), load_checkpoint(source)
+    if len(tokenizer) > model.config.vocab_size:
+        raise InputError(
+            f"{source}: the tokenizer has {len(tokenizer)} entries, the model's embeddings {model.config.vocab_size}; "
+            "they do not belong together"
+        )
+    with whole_folder("models/tokenizer") as folder, whole_folder("models/initial") as model_folder:
+        save_tokenizer(tokenizer, folder=folder)
+        save(model, model_folder)
+    config = model.config
+    say(f"models/initial: {config.num_hidden_layers} layers, hidden size {config.hidden_size}, "
+        f"vocabulary of {config.vocab_size}")  # fmt: skip
+
+
+def _new(corpus: Path, shape: Scratch):
+    words = count_words(chain.from_iterable(read_documents(corpus / "train.parquet")), lowercase=shape.lowercase)
+    vocabulary = train_vocabulary(words, vocab_size=shape.vocab_size, min_frequency=MIN_FREQUENCY)
+    tokenizer = build_tokenizer(vocabulary, lowercase=shape.lowercase, max_length=shape.max_position_embeddings)
+    sizes = shape.model_dump(exclude={"vocab_size", "lowercase", "seed"})
+    return tokenizer, from_scratch(seed=shape.seed, vocab_size=len(vocabulary), **sizes)
+
+
+def _require_shape(initialize: Initialize) -> Scratch:
+    if initialize.scratch is None:
+        raise InputError(f"params.yaml: initialize.scratch is null, but {initialize.source} is a corpus: "
+                         "a model made from scratch needs its shape")  # fmt: skip
+    return initialize.scratch
+
+
+def _refuse_shape(initialize: Initialize) -> None:
+    if initialize.scratch is not None:
+        raise InputError(f"params.yaml: initialize.scratch has to be null, since {initialize.source} is not a corpus: "
+                         "a checkpoint brings its own shape and vocabulary")  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(main, Parameters)

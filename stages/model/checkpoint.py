@@ -1,0 +1,63 @@
+"""Load and save BERT models: always with both of BERT's pretraining heads, so that no weight is lost."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import BertConfig, BertForPreTraining, PreTrainedModel
+
+from stages.pipeline.errors import InputError
+
+
+def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
+    """The BERT in `folder`, a local copy of a hub repository; heads that it lacks are drawn from `seed`.
+
+    Only safetensors are read, and no code of the repository. Raises InputError when the folder holds no BERT, when
+    its weights are not in safetensors or damaged, or when the encoder's weights are not all there.
+    """
+    _require_bert(folder)
+    torch.manual_seed(seed)
+    try:
+        model, info = BertForPreTraining.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32
+        )
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise InputError(f"{folder}: the checkpoint cannot be loaded: {str(error).splitlines()[0]}") from error
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith(("cls.", "bert.pooler.")))
+    if missing:
+        raise InputError(f"{folder}: the checkpoint lacks {len(missing)} of BERT's weights, the first is {missing[0]}")
+    return model
+
+
+def save(model: PreTrainedModel, folder: Path) -> None:
+    """config.json and model.safetensors, the same bytes for the same weights."""
+    model.save_pretrained(folder)
+
+
+def set_dropout(model: nn.Module, *, hidden: float) -> None:
+    """Dropout of hidden states; attention probabilities get none, which keeps the fast attention kernels on."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0 if name.endswith("attention.self.dropout") else hidden
+
+
+def require_positions(length: int, config: BertConfig) -> None:
+    """Raises InputError when sequences of `length` tokens are longer than the model's position embeddings."""
+    if length > config.max_position_embeddings:
+        raise InputError(f"sequences of {length} tokens: the model has {config.max_position_embeddings} positions")
+
+
+def _require_bert(folder: Path) -> None:
+    file = folder / "config.json"
+    if not file.exists():
+        raise InputError(f"{folder}: there is no config.json, so this is no checkpoint")
+    try:
+        config = json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(f"{file}: not valid JSON: {error}") from error
+    if config.get("model_type") != "bert":
+        raise InputError(f"{file}: model_type is {config.get('model_type')!r}, wanted is 'bert'")
+    if not list(folder.glob("*.safetensors")):
+        raise InputError(f"{folder}: no *.safetensors in it; weights in other formats are not read")

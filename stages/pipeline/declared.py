@@ -1,0 +1,47 @@
+"""What dvc.yaml declares for the stage that is running: its name, parameters, dependencies and outputs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.pipeline.errors import InputError
+
+
+@dataclass(frozen=True)
+class Declared:
+    name: str
+    """As DVC calls it: `shrink`, or `evaluate@library` for one instance of many."""
+    command: str
+    dependencies: tuple[Path, ...]
+    """Files and folders, params.yaml left out."""
+    outputs: tuple[Path, ...]
+    parameters: dict[str, Any]
+    """What dvc.yaml lets the stage read of params.yaml, nested as there; numbers are read as YAML 1.2 has them."""
+
+    @property
+    def key(self) -> str:
+        """The instance: `library` in `evaluate@library`; empty where there is one only."""
+        return self.name.partition("@")[2]
+
+
+def read() -> Declared:
+    """The stage that DVC has started. Raises InputError when DVC has not started this script."""
+    name = os.environ.get("DVC_STAGE")
+    if not name:
+        raise InputError("this is a stage of a DVC pipeline; run `dvc repro`, which tells it its name and parameters")
+    # Imported here: DVC takes half a second, and a second process of a training run needs none of it.
+    import dvc.api
+    from dvc.dependency import ParamsDependency
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        stage = repo.stage.load_one(name=name)
+        files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+        return Declared(
+            name=name,
+            command=str(stage.cmd),
+            dependencies=tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files)),
+            outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
+            parameters=dvc.api.params_show(stages=name),
+        )

@@ -1,0 +1,52 @@
+"""Outputs appear whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A place to write the output `path` to, a file or a folder; it is moved to `path` when the block ends well.
+
+    The place is beside `path`, so that the move is one rename on one file system. What a killed run left there is
+    removed first, and an error inside the block leaves `path` as it was.
+    """
+    final = Path(path)
+    partial = final.parent / f".{final.name}.partial"
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _remove(partial)
+    try:
+        yield partial
+        _sync(partial)
+    except BaseException:
+        _remove(partial)
+        raise
+    if final.is_dir():
+        shutil.rmtree(final)
+    os.replace(partial, final)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """`whole` for a folder, made already."""
+    with whole(path) as partial:
+        partial.mkdir()
+        yield partial
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the bytes on the disk before the name points to them."""
+    for file in [path, *(path.rglob("*") if path.is_dir() else [])]:
+        handle = os.open(file, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)

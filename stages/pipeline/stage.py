@@ -1,0 +1,78 @@
+"""What makes a script a stage: its parameters, its lock, its death with DVC, and the check that nothing changed."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from stages.pipeline import declared, drift
+from stages.pipeline.declared import Declared
+from stages.pipeline.errors import InputError
+from stages.pipeline.locks import only_writer
+from stages.pipeline.parameters import validate
+from stages.pipeline.parent import die_with_parent
+
+Model = TypeVar("Model", bound=BaseModel)
+
+STATE = Path(".state")
+"""Locks and resume points: ignored by git and by DVC, and safe to delete while nothing runs."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a script is told beside its parameters."""
+
+    key: str
+    """Which instance of a stage with many: `library` in `evaluate@library`."""
+    resume: Path
+    """Folder of this run's resume point. Its name is a digest of command, dependencies and parameters, so that
+    another run's is never found there."""
+
+
+def run(main: Callable[[Model, Run], None], model: type[Model]) -> None:
+    """Run `main` as the stage that DVC has started.
+
+    An InputError ends the process with its message and exit code 1. The resume point is removed on success only.
+    """
+    try:
+        die_with_parent()
+        stage = declared.read()
+        with only_writer(stage.name, folder=STATE / "locks"):
+            _run_alone(main, model, stage)
+    except InputError as error:
+        sys.exit(f"ERROR: {os.environ.get('DVC_STAGE', sys.argv[0])}: {error}")
+
+
+def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared) -> None:
+    before = drift.snapshot(stage.dependencies)
+    parameters = validate(model, _flat(stage), section=_section(stage))
+    resume = STATE / "resume" / stage.name / _digest(stage, before)
+    main(parameters, Run(stage.key, resume))
+    drift.check(before)
+    shutil.rmtree(resume.parent, ignore_errors=True)
+
+
+def _flat(stage: Declared) -> dict[str, Any]:
+    """The parameters of one instance without its name: `tasks: {library: {...}}` becomes `task: {...}`."""
+    flat = dict(stage.parameters)
+    for many, one in (("sources", "source"), ("tasks", "task")):
+        if stage.key and many in flat:
+            flat[one] = flat.pop(many)[stage.key]
+    return flat
+
+
+def _section(stage: Declared) -> tuple[str, ...]:
+    return (f"({stage.key})",) if stage.key else ()
+
+
+def _digest(stage: Declared, dependencies: drift.Snapshot) -> str:
+    content = {str(path): digest for path, digest in dependencies.items()}
+    text = json.dumps([stage.command, content, stage.parameters], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

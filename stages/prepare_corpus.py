@@ -1,0 +1,67 @@
+"""Documents, cleaned and each kept once, split into train and heldout by document.
+
+In: `prepare_corpus.source`. Out: data/corpus/{train,heldout}.parquet with the column `text`.
+"""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+from stages.parameters.corpus import PrepareCorpus
+from stages.parameters.section import Section
+from stages.pipeline.errors import InputError
+from stages.pipeline.outputs import whole_folder
+from stages.pipeline.progress import say
+from stages.pipeline.stage import Run, run
+from stages.text.cleaning import clean, fingerprint, is_heldout
+from stages.text.documents import Writer
+from stages.text.reading import open_split, require_columns
+
+
+class Parameters(Section):
+    prepare_corpus: PrepareCorpus
+
+
+def main(p: Parameters, run: Run) -> None:
+    corpus = p.prepare_corpus
+    rows, _ = open_split(Path(corpus.source), config=corpus.config, split=corpus.split)
+    counts, seen = Counter[str](), set[bytes]()
+    with (
+        whole_folder("data/corpus") as folder,
+        Writer(folder / "train.parquet") as train,
+        Writer(folder / "heldout.parquet") as heldout,
+    ):
+        for row in islice(rows, corpus.max_documents):
+            require_columns(row, names=[corpus.text_column], where=corpus.source)
+            text = clean(row[corpus.text_column] or "")
+            side = _side(text, seen, corpus)
+            counts[side] += 1
+            if side in ("train", "heldout"):
+                (train if side == "train" else heldout).add(text)
+        _require_both(counts, corpus)
+    say(f"data/corpus: {counts['train']} documents for training, {counts['heldout']} held out; "
+        f"{counts['short']} too short and {counts['repeated']} repeated ones left out")  # fmt: skip
+
+
+def _side(text: str, seen: set[bytes], corpus: PrepareCorpus) -> str:
+    """Where this document belongs; a document is repeated when its letters and digits were seen before."""
+    if len(text) < corpus.min_characters:
+        return "short"
+    key = fingerprint(text)
+    if key in seen:
+        return "repeated"
+    seen.add(key)
+    return "heldout" if is_heldout(text, fraction=corpus.heldout) else "train"
+
+
+def _require_both(counts: Counter[str], corpus: PrepareCorpus) -> None:
+    if not counts["train"] or not counts["heldout"]:
+        raise InputError(
+            f"{corpus.source}: {counts.total()} documents leave {counts['train']} for training and "
+            f"{counts['heldout']} held out ({counts['short']} are shorter than prepare_corpus.min_characters, "
+            f"{counts['repeated']} repeated); both need at least one"
+        )
+
+
+if __name__ == "__main__":
+    run(main, Parameters)

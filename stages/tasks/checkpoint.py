@@ -1,0 +1,26 @@
+"""A BERT checkpoint under a task's head."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def load(head: Any, checkpoint: str | Path, **config: Any) -> Any:
+    """The model of class `head` with the weights of a local BERT folder; what the folder lacks is drawn at random.
+
+    Always float32, also from a half-precision checkpoint, since its weights are going to be trained, and never from
+    a network: a path that does not exist would otherwise be taken for a name on the hub.
+    """
+    return head.from_pretrained(
+        str(checkpoint), dtype=torch.float32, attn_implementation="sdpa", local_files_only=True, **config
+    )
+
+
+def class_names(labels: list[str]) -> dict:
+    """The config's entries for these classes, in this order."""
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }

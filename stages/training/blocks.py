@@ -1,0 +1,69 @@
+"""Batches of packed blocks for masked language modelling. B blocks, L positions, M predicted tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stages.text.masking import attention_mask, mask_tokens, positions, segments
+from stages.training.batching import block_rows
+from stages.training.randomness import generator
+
+
+@dataclass(frozen=True)
+class Masking:
+    """What masking needs to know of a vocabulary."""
+
+    probability: float
+    whole_words: bool
+    continues_word_V: torch.Tensor
+    special_ids: Sequence[int]
+    cls_id: int
+    mask_id: int
+
+
+def masking_for(tokenizer, *, probability: float, whole_words: bool, vocab_size: int) -> Masking:
+    """`vocab_size` is the model's, which may be larger than the tokenizer's."""
+    continues = torch.zeros(vocab_size, dtype=torch.bool)
+    continues[[index for piece, index in tokenizer.get_vocab().items() if piece.startswith("##")]] = True
+    unused = list(range(len(tokenizer), vocab_size))
+    special = [*tokenizer.all_special_ids, *unused]
+    return Masking(probability, whole_words, continues, special, tokenizer.cls_token_id, tokenizer.mask_token_id)
+
+
+def masked_batch(
+    blocks: np.ndarray, step: int, *, batch_size: int, seed: int, masking: Masking, device: torch.device
+) -> dict[str, torch.Tensor]:
+    """Step `step` of training on `blocks` [N, L]: blocks in a new order and newly masked in each epoch."""
+    rows = block_rows(step, batch_size=batch_size, count=len(blocks), seed=seed)
+    return mask_blocks(blocks[np.sort(rows)], masking=masking, position=(seed, step), device=device)
+
+
+def mask_blocks(
+    blocks_BL: np.ndarray, *, masking: Masking, position: tuple[int, ...], device: torch.device
+) -> dict[str, torch.Tensor]:
+    """The model's inputs [B, L], `predicted` [M] into the flattened block, `targets` [M], `visible` [B, 1, L, L].
+
+    Documents of one block do not see each other and count their positions from 0.
+    """
+    ids_BL = torch.from_numpy(blocks_BL.astype(np.int64))
+    inputs_BL, predicted, targets = mask_tokens(
+        ids_BL,
+        probability=masking.probability,
+        whole_words=masking.whole_words,
+        continues_word_V=masking.continues_word_V,
+        special_ids=masking.special_ids,
+        mask_id=masking.mask_id,
+        vocab_size=len(masking.continues_word_V),
+        generator=generator(*position),
+    )
+    batch = {
+        "input_ids": inputs_BL,
+        "position_ids": positions(ids_BL, cls_id=masking.cls_id),
+        "visible": attention_mask(segments(ids_BL, cls_id=masking.cls_id)),
+        "predicted": predicted,
+        "targets": targets,
+        "tokens": torch.tensor(ids_BL.numel()),
+    }
+    return {name: tensor.to(device) for name, tensor in batch.items()}

@@ -1,0 +1,34 @@
+"""How well masked words are guessed on documents that were held out."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from transformers import BertForPreTraining
+
+from stages.training.blocks import Masking, mask_blocks
+from stages.training.masked_words import masked_logits
+
+BLOCKS = 512
+"""Blocks measured at most: enough to tell half a percent."""
+SEED, PROBABILITY = 0, 0.15
+"""Of the masks: every model is asked the same, however it was trained."""
+
+
+def masked_word_scores(
+    model: BertForPreTraining, blocks: np.ndarray, *, masking: Masking, batch_size: int, device: torch.device
+) -> dict[str, float]:
+    """Cross-entropy (natural log) and accuracy at masked positions, over the first BLOCKS of `blocks` [N, L]."""
+    model.eval()
+    masking = replace(masking, probability=PROBABILITY, whole_words=False)
+    loss, right, count = 0.0, 0, 0
+    for start in range(0, min(BLOCKS, len(blocks)), batch_size):
+        rows = blocks[start : min(start + batch_size, BLOCKS)]
+        batch = mask_blocks(rows, masking=masking, position=(SEED, start), device=device)
+        with torch.inference_mode():
+            logits_MV = masked_logits(model, batch)
+        loss += F.cross_entropy(logits_MV, batch["targets"], reduction="sum").item()
+        right += int((logits_MV.argmax(-1) == batch["targets"]).sum())
+        count += len(batch["targets"])
+    return {"loss": round(loss / count, 5), "accuracy": round(right / count, 5)}

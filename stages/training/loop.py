@@ -1,0 +1,157 @@
+"""The one training loop.
+
+A batch is a function of its step, and so is all randomness; what a run must remember is its weights, its optimizer,
+its step and what its stage adds, and `resume.save` keeps exactly these.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from stages.pipeline import resume
+from stages.pipeline.progress import Progress
+from stages.training.optimizer import CLIP, adamw, learning_rate
+from stages.training.randomness import seed_dropout
+
+Batch = dict[str, Any]
+POINTS = 100
+"""Points of a curve."""
+COST = 50
+"""A resume point is saved when this many times the duration of the last save has passed: 2 % of the run."""
+FIRST_WAIT = 10.0
+"""Seconds until the first save, whose cost is not known yet."""
+
+
+@dataclass
+class Memory:
+    """What outlives a kill beside weights and optimizer; a stage adds to it between steps."""
+
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """Rows of step, learning rate and mean losses since the row before."""
+        return self.values.setdefault("curve", [])
+
+
+def train(
+    objective: nn.Module,
+    *,
+    batches: Callable[[int], Batch],
+    steps: int,
+    rate: float,
+    warmup: float,
+    weight_decay: float,
+    seed: int,
+    accelerator: Accelerator,
+    memory: Memory,
+    folder: Path,
+    label: str,
+) -> Iterator[int]:
+    """Train `objective` in place for `steps` steps, and yield the number of steps done after each.
+
+    `objective(batch)` gives named losses, scalars; their sum is minimised. `batches(step)` gives a batch on the
+    accelerator's device, with the number of its real tokens as "tokens". What `folder` holds of an earlier, killed
+    run is taken up, `memory` included; at the end it holds the last state, so that a stage with two trainings can
+    go on with the second.
+    """
+    optimizer = adamw(objective, weight_decay=weight_decay)
+    first = _load(folder, objective, optimizer, memory)
+    objective, optimizer = accelerator.prepare(objective, optimizer)
+    progress = Progress(label, steps=steps, done=first)
+    saver = _Saver(folder)
+    sums: dict[str, float] = memory.values.setdefault("sums", {})
+    for step in range(first, steps):
+        now = learning_rate(step, steps=steps, peak=rate, warmup=warmup)
+        losses, tokens = _update(objective, optimizer, batches(step), accelerator, rate=now, position=(seed, step))
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + loss
+        progress.step(step + 1, tokens=tokens, text="  ".join(f"{n} {v:.3f}" for n, v in losses.items()))
+        _draw(memory, step=step + 1, steps=steps, rate=now)
+        yield step + 1
+        if step + 1 == steps or saver.is_due():
+            saver.save(accelerator.unwrap_model(objective), optimizer, memory, step=step + 1)
+
+
+def _update(
+    objective: nn.Module,
+    optimizer: Any,
+    batch: Batch,
+    accelerator: Accelerator,
+    *,
+    rate: float,
+    position: tuple[int, ...],
+) -> tuple[dict[str, float], int]:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    seed_dropout(*position)
+    objective.train()
+    losses = objective(batch)
+    accelerator.backward(torch.stack(list(losses.values())).sum())
+    accelerator.clip_grad_norm_(objective.parameters(), CLIP)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return {name: loss.item() for name, loss in losses.items()}, int(batch["tokens"])
+
+
+def _draw(memory: Memory, *, step: int, steps: int, rate: float) -> None:
+    """End a row of the curve every `steps` / POINTS steps."""
+    every = max(1, steps // POINTS)
+    if step % every and step != steps:
+        return
+    count = step - (memory.curve[-1]["step"] if memory.curve else 0)
+    sums = memory.values["sums"]
+    means = {name: round(total / count, 5) for name, total in sums.items()}
+    memory.curve.append({"step": step, "learning_rate": float(f"{rate:.4g}"), **means})
+    sums.clear()
+
+
+def _load(folder: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, memory: Memory) -> int:
+    saved = resume.load(folder)
+    if saved is None:
+        return 0
+    tensors, values = saved
+    parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}, "memory": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = tensor
+    with torch.no_grad():
+        for name, weight in objective.named_parameters():
+            weight.copy_(parts["model"][name])
+    _fill_optimizer(optimizer, parts["optimizer"])
+    memory.tensors.update(parts["memory"])
+    memory.values.update(values["memory"])
+    return values["step"]
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, kind = name.partition("/")
+        state.setdefault(int(index), {})[kind] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+class _Saver:
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._wait, self._last = folder, FIRST_WAIT, time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._last > self._wait
+
+    def save(self, objective: nn.Module, optimizer: Any, memory: Memory, *, step: int) -> None:
+        start = time.monotonic()
+        tensors = {f"model/{name}": weight.detach() for name, weight in objective.named_parameters()}
+        for index, kinds in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{kind}": tensor for kind, tensor in kinds.items()}
+        tensors |= {f"memory/{name}": tensor for name, tensor in memory.tensors.items()}
+        resume.save(self._folder, tensors=tensors, values={"step": step, "memory": memory.values})
+        self._last = time.monotonic()
+        self._wait = COST * (self._last - start)

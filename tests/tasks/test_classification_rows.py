@@ -1,0 +1,80 @@
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from stages.pipeline.errors import InputError
+from stages.tasks.classification_rows import SCHEMA, Columns, check_row, column_names, label_names, read_row
+
+ONE = Columns(text="sentence")
+TWO = Columns(text=("first", "second"), label="gold")
+
+
+def test_column_names_are_those_that_are_read():
+    assert column_names(ONE) == ["sentence", "label"]
+    assert column_names(TWO) == ["first", "second", "gold"]
+
+
+def test_a_list_of_two_columns_is_a_pair_and_other_keys_are_refused():
+    assert Columns.model_validate({"text": ["first", "second"], "label": "gold"}) == TWO
+    with pytest.raises(ValidationError):
+        Columns.model_validate({"text": "sentence", "lable": "gold"})
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "read"),
+    [
+        (1, ["neg", "pos"], "pos"),
+        (0, ["neg", "pos"], "neg"),
+        (1, None, "1"),
+        (-1, None, "-1"),
+        (True, None, "True"),
+        ("pos", None, "pos"),
+    ],
+)
+def test_a_label_becomes_its_name_or_its_string(label, names, read):
+    found = read_row({"sentence": "hi ", "label": label}, columns=ONE, names=names)
+    assert found == {"text": "hi ", "text_pair": None, "label": read}
+
+
+def test_a_pair_keeps_an_empty_second_text():
+    found = read_row({"first": "hi", "second": "", "gold": "x"}, columns=TWO, names=None)
+    assert found == {"text": "hi", "text_pair": "", "label": "x"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "names", "message"),
+    [
+        ({"sentence": " \n"}, None, "text is empty; wanted at least one visible character"),
+        ({"sentence": None}, None, r"column 'sentence' is missing \(null\); wanted a text"),
+        ({"sentence": 5}, None, r"column 'sentence' holds 5 \(int\); wanted a text"),
+        ({"label": None}, None, "label is empty"),
+        ({"label": " "}, None, "label is empty"),
+        ({"label": float("nan")}, None, "label is empty"),
+        ({"label": 1.0}, None, r"label is 1.0 \(float\); wanted a whole number, a boolean or a text"),
+        ({"label": -1}, ["neg", "pos"], "label is -1: the row is unlabelled; wanted one of neg, pos"),
+        ({"label": 2}, ["neg", "pos"], "label is 2; wanted an index from 0 to 1"),
+    ],
+)
+def test_a_bad_row_is_refused_with_what_is_wrong(changed, names, message):
+    with pytest.raises(InputError, match=message):
+        read_row({"sentence": "hi", "label": 1} | changed, columns=ONE, names=names)
+
+
+def test_label_names_are_sorted_and_at_least_two():
+    assert label_names([{"label": label} for label in ("b", "10", "a", "9", "b")]) == ["10", "9", "a", "b"]
+    with pytest.raises(InputError, match=r"1 label\(s\) \['b'\]; wanted two or more"):
+        label_names([{"label": "b"}])
+
+
+def test_a_label_that_train_lacks_is_refused():
+    check_row({"label": "b"}, labels=["a", "b"])
+    with pytest.raises(InputError, match="label 'c' does not occur in the training rows; wanted one of a, b$"):
+        check_row({"label": "c"}, labels=["a", "b"])
+
+
+def test_rows_survive_the_table():
+    rows = [
+        read_row({"sentence": "hi", "label": 1}, columns=ONE, names=None),
+        read_row({"first": "hi", "second": "ho", "gold": "x"}, columns=TWO, names=None),
+    ]
+    assert pa.Table.from_pylist(rows, schema=SCHEMA).to_pylist() == rows
