@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
-
 NAMES = ("accuracy", "f1_macro", "f1", "matthews")
 
 
@@ -13,6 +11,9 @@ def scores(predictions: list[str], rows: list[dict]) -> dict[str, float]:
     With exactly two gold labels also `f1`, that of the second in sorted order ("1" of "0" and "1", "positive" of
     "negative" and "positive").
     """
+    # Here and not above, since readers of NAMES alone would wait two seconds for it.
+    from sklearn.metrics import accuracy_score, f1_score
+
     gold = [row["label"] for row in rows]
     labels = sorted(set(gold))
     found = {
@@ -31,5 +32,7 @@ def baseline(train_rows: list[dict], rows: list[dict]) -> list[str]:
 
 
 def _matthews(gold: list[str], predictions: list[str]) -> float:
+    from sklearn.metrics import matthews_corrcoef
+
     # One label in all is no correlation to measure; scikit-learn's answer is 0 too, with a warning.
     return float(matthews_corrcoef(gold, predictions)) if len({*gold, *predictions}) > 1 else 0.0

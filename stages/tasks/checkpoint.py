@@ -6,12 +6,13 @@ from typing import Any
 import torch
 
 
-def load(head: Any, checkpoint: str | Path, **config: Any) -> Any:
-    """The model of class `head` with the weights of a local BERT folder; what the folder lacks is drawn at random.
+def load(head: Any, checkpoint: str | Path, *, seed: int, **config: Any) -> Any:
+    """The model of class `head` with the weights of a local BERT folder; what the folder lacks is drawn from `seed`.
 
     Always float32, also from a half-precision checkpoint, since its weights are going to be trained, and never from
     a network: a path that does not exist would otherwise be taken for a name on the hub.
     """
+    torch.manual_seed(seed)
     return head.from_pretrained(
         str(checkpoint), dtype=torch.float32, attn_implementation="sdpa", local_files_only=True, **config
     )

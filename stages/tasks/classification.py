@@ -11,16 +11,16 @@ from transformers import AutoModelForSequenceClassification, PreTrainedTokenizer
 
 from stages.tasks import checkpoint as checkpoints
 from stages.tasks.padding import pad_inputs, pad_teacher_logits
+from stages.tasks.plain_text import encode_texts
 from stages.tasks.soft_targets import soft_cross_entropy
-from stages.tasks.text_pair import encode_texts
 
 HEAD = AutoModelForSequenceClassification
 
 
-def build(checkpoint: str | Path, *, labels: list[str]) -> Any:
+def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> Any:
     """A classifier of these labels on the BERT in a local folder, its head fresh."""
     return checkpoints.load(
-        HEAD, checkpoint, problem_type="single_label_classification", **checkpoints.class_names(labels)
+        HEAD, checkpoint, seed=seed, problem_type="single_label_classification", **checkpoints.class_names(labels)
     )
 
 

@@ -1,7 +1,7 @@
 """Classification of one text or a pair of texts: a source's rows made into one table. The data side, without torch."""
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.pipeline.errors import InputError
 from stages.tasks.text_columns import TEXT_FIELDS, read_texts, text_columns
@@ -17,6 +17,20 @@ class Columns(BaseModel):
 
     text: str | tuple[str, str]
     label: str = "label"
+
+
+class Encoding(BaseModel):
+    """How texts become token ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
+
+
+class Decoding(BaseModel):
+    """How logits become predictions: nothing can be chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def column_names(columns: Columns) -> list[str]:

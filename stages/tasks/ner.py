@@ -22,9 +22,9 @@ UNLABELLED = -100
 NO_WORD = -1
 
 
-def build(checkpoint: str | Path, *, labels: list[str]) -> Any:
+def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> Any:
     """A tagger of these tags on the BERT in a local folder, its head fresh."""
-    return checkpoints.load(HEAD, checkpoint, **checkpoints.class_names(labels))
+    return checkpoints.load(HEAD, checkpoint, seed=seed, **checkpoints.class_names(labels))
 
 
 def encode(rows: list[dict], *, tokenizer: PreTrainedTokenizerFast, max_length: int, labels: list[str]) -> list[dict]:

@@ -5,9 +5,10 @@ it begins one).
 """
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.pipeline.errors import InputError
+from stages.tasks.text_columns import read_text
 
 SCHEMA = pa.schema(
     [
@@ -24,6 +25,20 @@ class Columns(BaseModel):
 
     words: str = "tokens"
     tags: str = "ner_tags"
+
+
+class Encoding(BaseModel):
+    """How texts become token ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
+
+
+class Decoding(BaseModel):
+    """How logits become predictions: nothing can be chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def column_names(columns: Columns) -> list[str]:
@@ -43,9 +58,7 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
         raise InputError("the row has no words; wanted one or more")
     if len(words) != len(tags):
         raise InputError(f"{len(words)} words but {len(tags)} tags; wanted one tag per word")
-    for number, word in enumerate(words, start=1):
-        if not isinstance(word, str):
-            raise InputError(f"word {number} is {word!r}; wanted a text")
+    words = [read_text(word, what=f"word {number}") for number, word in enumerate(words, start=1)]
     return {"words": words, "tags": [_tag(tag, names=names) for tag in tags]}
 
 

@@ -23,9 +23,9 @@ NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
 IMPOSSIBLE = -1e9  # a logit without probability, finite so that 0 * log 0 stays 0
 
 
-def build(checkpoint: str | Path, *, labels: None) -> Any:
+def build(checkpoint: str | Path, *, labels: None, seed: int) -> Any:
     """A finder of answer spans on the BERT in a local folder, its head fresh."""
-    return checkpoints.load(HEAD, checkpoint, num_labels=2)
+    return checkpoints.load(HEAD, checkpoint, seed=seed, num_labels=2)
 
 
 def encode(

@@ -6,9 +6,10 @@ The answers of a question are spans of its context; a question without any is un
 import hashlib
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.pipeline.errors import InputError
+from stages.tasks.text_columns import read_visible_text
 
 SCHEMA = pa.schema(
     [
@@ -33,6 +34,24 @@ class Columns(BaseModel):
     answers: str = "answers"
 
 
+class Encoding(BaseModel):
+    """How texts become token ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
+    doc_stride: int = Field(ge=1)  # tokens from one window's start to the next's, in a context too long for one
+
+
+class Decoding(BaseModel):
+    """How logits become predictions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_answer_length: int = Field(ge=1)  # tokens
+    unanswerable: bool  # whether an empty answer may be given
+
+
 def column_names(columns: Columns) -> list[str]:
     """The source columns that read_row reads."""
     return [*([] if columns.id is None else [columns.id]), columns.question, columns.context, columns.answers]
@@ -45,8 +64,8 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     text, whose first place in the context is taken ("" is unanswerable). Starts are in characters, from 0.
     Raises InputError for an empty question or context and for an answer that is not where it is said to be.
     """
-    question = _text(row[columns.question], what="question")
-    context = _text(row[columns.context], what="context")
+    question = read_visible_text(row[columns.question], what="question")
+    context = read_visible_text(row[columns.context], what="context")
     identity = _digest(question, context) if columns.id is None else _identity(row[columns.id])
     answers = _answers(row[columns.answers], context=context)
     read = {"id": identity, "question": question, "context": context, "answers": answers}
@@ -104,14 +123,8 @@ def _search(text: str, *, context: str) -> dict:
     return {"text": text, "start": start}
 
 
-def _text(value: object, *, what: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{what} is {value!r}; wanted a text with at least one visible character")
-    return value
-
-
 def _identity(value: object) -> str:
-    return str(value) if isinstance(value, int) else _text(value, what="id")
+    return str(value) if isinstance(value, int) else read_visible_text(value, what="id")
 
 
 def _digest(question: str, context: str) -> str:

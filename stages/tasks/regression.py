@@ -11,14 +11,17 @@ from transformers import AutoModelForSequenceClassification, PreTrainedTokenizer
 
 from stages.tasks import checkpoint as checkpoints
 from stages.tasks.padding import pad_inputs, pad_teacher_logits
-from stages.tasks.text_pair import encode_texts
+from stages.tasks.plain_text import encode_texts
+from stages.tasks.soft_targets import soft_squared_error
 
 HEAD = AutoModelForSequenceClassification
 
 
-def build(checkpoint: str | Path, *, labels: None) -> Any:
+def build(checkpoint: str | Path, *, labels: None, seed: int) -> Any:
     """A model of one score on the BERT in a local folder, its head fresh."""
-    return checkpoints.load(HEAD, checkpoint, problem_type="regression", **checkpoints.class_names(["score"]))
+    return checkpoints.load(
+        HEAD, checkpoint, seed=seed, problem_type="regression", **checkpoints.class_names(["score"])
+    )
 
 
 def encode(rows: list[dict], *, tokenizer: PreTrainedTokenizerFast, max_length: int, labels: None) -> list[dict]:
@@ -45,7 +48,7 @@ def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
 
 def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
     """Mean squared error of the scores [B, 1] to the teacher's, over examples; a score has no temperature."""
-    return F.mse_loss(logits.float(), batch["teacher_logits"])
+    return soft_squared_error(logits, batch["teacher_logits"])
 
 
 def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], labels: None) -> list[float]:

@@ -3,7 +3,7 @@
 import math
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.pipeline.errors import InputError
 from stages.tasks.text_columns import TEXT_FIELDS, read_texts, text_columns
@@ -18,6 +18,20 @@ class Columns(BaseModel):
 
     text: str | tuple[str, str]
     label: str = "label"
+
+
+class Encoding(BaseModel):
+    """How texts become token ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
+
+
+class Decoding(BaseModel):
+    """How logits become predictions: nothing can be chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def column_names(columns: Columns) -> list[str]:

@@ -1,4 +1,4 @@
-"""The loss of a student against its teacher's softened predictions."""
+"""Losses of a student against its teacher's predictions."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,3 +12,8 @@ def soft_cross_entropy(student_NC: Tensor, teacher_NC: Tensor, *, temperature: f
     """
     targets_NC = (teacher_NC.float() / temperature).softmax(dim=-1)
     return F.cross_entropy(student_NC.float() / temperature, targets_NC) * temperature**2
+
+
+def soft_squared_error(student_N1: Tensor, teacher_N1: Tensor) -> Tensor:
+    """Mean squared error of the student's scores to the teacher's; a score has no temperature."""
+    return F.mse_loss(student_N1.float(), teacher_N1.float())

@@ -1,4 +1,4 @@
-"""Rows of one text or a pair of texts: reading them from a source's columns. Used by classification and regression."""
+"""Texts in a source's columns, as the kinds of task read them."""
 
 import pyarrow as pa
 
@@ -21,15 +21,25 @@ def read_texts(row: dict, *, text: str | tuple[str, str]) -> dict:
     The second text of a pair may be an empty string: real pair data has such rows, and BERT's input for them is well
     defined. Raises InputError for a missing text, a value that is no text, and an empty first text.
     """
-    first, *second = [_text(row[name], column=name) for name in text_columns(text)]
-    if not first.strip():
-        raise InputError("text is empty; wanted at least one visible character")
-    return {"text": first, "text_pair": second[0] if second else None}
+    first, *second = text_columns(text)
+    return {
+        "text": read_visible_text(row[first], what=f"text (column {first!r})"),
+        "text_pair": read_text(row[second[0]], what=f"second text (column {second[0]!r})") if second else None,
+    }
 
 
-def _text(value: object, *, column: str) -> str:
+def read_text(value: object, *, what: str) -> str:
+    """A text as it is, an empty one too. Raises InputError for a missing value and for one that is no text."""
     if value is None:
-        raise InputError(f"column {column!r} is missing (null); wanted a text")
+        raise InputError(f"{what} is missing (null); wanted a text")
     if not isinstance(value, str):
-        raise InputError(f"column {column!r} holds {value!r} ({type(value).__name__}); wanted a text")
+        raise InputError(f"{what} is {value!r} ({type(value).__name__}); wanted a text")
     return value
+
+
+def read_visible_text(value: object, *, what: str) -> str:
+    """As `read_text`. Raises InputError for a text without a visible character too."""
+    text = read_text(value, what=what)
+    if not text.strip():
+        raise InputError(f"{what} is empty; wanted at least one visible character")
+    return text

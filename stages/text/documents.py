@@ -28,7 +28,9 @@ class Writer:
         if self._size >= BUFFERED:
             self._flush()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._texts:
             self._flush()
         self._parquet.close()

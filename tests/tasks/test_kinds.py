@@ -97,7 +97,7 @@ def test_the_data_side_imports_neither_torch_nor_transformers():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_of_the_tasks_width(kind, checkpoint):
-    model = task(kind).build(checkpoint, labels=LABELS[kind])
+    model = task(kind).build(checkpoint, labels=LABELS[kind], seed=1)
     built, saved = model.bert.state_dict(), AutoModel.from_pretrained(checkpoint).state_dict()
     same = {name for name in built if torch.equal(built[name], saved[name])}
     assert {name for name in built if "pooler" not in name} <= same
@@ -108,7 +108,7 @@ def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_of_the_tasks_width(
 
 @pytest.mark.parametrize("kind", ["classification", "ner"])
 def test_build_writes_the_labels_into_the_config(kind, checkpoint):
-    config = task(kind).build(checkpoint, labels=LABELS[kind]).config
+    config = task(kind).build(checkpoint, labels=LABELS[kind], seed=1).config
     assert [config.id2label[index] for index in range(3)] == LABELS[kind]
     assert config.label2id == {label: index for index, label in enumerate(LABELS[kind])}
 
@@ -116,14 +116,14 @@ def test_build_writes_the_labels_into_the_config(kind, checkpoint):
 @pytest.mark.parametrize("kind", KINDS)
 def test_build_of_a_half_precision_checkpoint_is_float32(kind, checkpoint, tmp_path):
     AutoModel.from_pretrained(checkpoint, dtype=torch.bfloat16).save_pretrained(tmp_path)
-    model = task(kind).build(tmp_path, labels=LABELS[kind])
+    model = task(kind).build(tmp_path, labels=LABELS[kind], seed=1)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_hard_loss_of_an_unpadded_batch_is_that_of_transformers(kind, tokenizer, checkpoint):
     torch.manual_seed(11)
-    module, model = task(kind), task(kind).build(checkpoint, labels=LABELS[kind]).eval()
+    module, model = task(kind), task(kind).build(checkpoint, labels=LABELS[kind], seed=1).eval()
     batch = module.collate(encoded(kind, tokenizer)[:1], pad_token_id=0)
     outputs = model(**batch)
     torch.testing.assert_close(module.hard_loss(module.logits(outputs), batch), outputs.loss)
@@ -132,7 +132,7 @@ def test_hard_loss_of_an_unpadded_batch_is_that_of_transformers(kind, tokenizer,
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_changes_no_loss(kind, tokenizer, checkpoint):
     torch.manual_seed(13)
-    module, model = task(kind), task(kind).build(checkpoint, labels=LABELS[kind]).eval()
+    module, model = task(kind), task(kind).build(checkpoint, labels=LABELS[kind], seed=1).eval()
     batch = module.collate(with_teacher(kind, encoded(kind, tokenizer)[:1]), pad_token_id=0)
     losses = []
     for one in (batch, widened(batch)):
