@@ -7,6 +7,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import BertConfig, BertForPreTraining, PreTrainedModel
+from transformers.utils import logging
 
 from stages.pipeline.errors import InputError
 
@@ -19,6 +20,8 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     """
     _require_bert(folder)
     torch.manual_seed(seed)
+    logging.set_verbosity_error()  # a table of the heads that are missing, which are checked below
+    logging.disable_progress_bar()
     try:
         model, info = BertForPreTraining.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32
@@ -33,6 +36,7 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
 
 def save(model: PreTrainedModel, folder: Path) -> None:
     """config.json and model.safetensors, the same bytes for the same weights."""
+    logging.disable_progress_bar()
     model.save_pretrained(folder)
 
 

@@ -4,6 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils import logging
+
+HEADS = ("classifier.", "qa_outputs.", "bert.pooler.")
+"""What a checkpoint may lack."""
 
 
 def load(head: Any, checkpoint: str | Path, *, seed: int, **config: Any) -> Any:
@@ -13,9 +17,20 @@ def load(head: Any, checkpoint: str | Path, *, seed: int, **config: Any) -> Any:
     a network: a path that does not exist would otherwise be taken for a name on the hub.
     """
     torch.manual_seed(seed)
-    return head.from_pretrained(
-        str(checkpoint), dtype=torch.float32, attn_implementation="sdpa", local_files_only=True, **config
+    logging.set_verbosity_error()  # a table of the heads that come and go, which is checked below
+    logging.disable_progress_bar()
+    model, info = head.from_pretrained(
+        str(checkpoint),
+        dtype=torch.float32,
+        attn_implementation="sdpa",
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        **config,
     )
+    missing = [key for key in info["missing_keys"] if not key.startswith(HEADS)]
+    assert not missing, f"{checkpoint} lacks {missing}"
+    return model
 
 
 def class_names(labels: list[str]) -> dict:
