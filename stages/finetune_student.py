@@ -21,7 +21,7 @@ from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
 from stages.pipeline.tables import write_curve
 from stages.tasks.tables import read_labels, read_rows
-from stages.text.tokenizer import load_tokenizer, save_tokenizer
+from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
 from stages.training.imitation import Imitation
 from stages.training.loop import Memory, train
@@ -63,7 +63,7 @@ def main(p: Parameters, run: Run) -> None:
 
     def batches(phase: Any) -> TaskBatches:
         return TaskBatches(features, kind, batch_size=phase.batch_size, seed=options.seed,
-                           pad_token_id=tokenizer.pad_token_id, device=accelerator.device)  # fmt: skip
+                           pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device)  # fmt: skip
 
     shared = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
     memory = Memory()

@@ -16,7 +16,7 @@ from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
 from stages.pipeline.tables import write_curve
 from stages.tasks.tables import read_labels, read_rows
-from stages.text.tokenizer import load_tokenizer, save_tokenizer
+from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
 from stages.training.machine import set_up
 from stages.training.scoring import Scorer
@@ -51,7 +51,7 @@ def main(p: Parameters, run: Run) -> None:
         TaskPrediction(model, kind, hard=1.0, soft=0.0, temperature=1.0),
         model,
         batches=TaskBatches(scorer.encode(read_rows(data, "train")), kind, batch_size=options.batch_size,
-                            seed=options.seed, pad_token_id=tokenizer.pad_token_id, device=accelerator.device),
+                            seed=options.seed, pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device),
         epochs=options.epochs, rate=options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay,
         seed=options.seed, accelerator=accelerator, folder=run.resume, label=f"teacher of {run.key}",
         score=lambda: scorer.scores(model, validation)[task.metric],

@@ -17,7 +17,7 @@ from stages.pipeline.stage import Run, run
 from stages.text.blocks_file import write_blocks
 from stages.text.documents import read_documents
 from stages.text.packing import pack
-from stages.text.tokenizer import load_tokenizer
+from stages.text.tokenizer import load_tokenizer, special_id
 
 
 class Parameters(Section):
@@ -30,8 +30,8 @@ def main(p: Parameters, run: Run) -> None:
     with whole_folder("data/packed") as folder:
         for split in ("train", "heldout"):
             documents = _token_ids(Path("data/corpus") / f"{split}.parquet", tokenizer)
-            blocks = pack(documents, sequence_length=length, cls_id=tokenizer.cls_token_id,
-                          sep_id=tokenizer.sep_token_id, dtype=dtype)  # fmt: skip
+            blocks = pack(documents, sequence_length=length, cls_id=special_id(tokenizer, "cls"),
+                          sep_id=special_id(tokenizer, "sep"), dtype=dtype)  # fmt: skip
             count = write_blocks(folder / f"{split}.npy", blocks, sequence_length=length, dtype=dtype)
             if not count:
                 raise InputError(f"data/corpus/{split}.parquet has too little text for one block of {length} tokens")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,11 +24,12 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     logging.set_verbosity_error()  # a table of the heads that are missing, which are checked below
     logging.disable_progress_bar()
     try:
-        model, info = BertForPreTraining.from_pretrained(
+        loaded: Any = BertForPreTraining.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32
         )
     except (OSError, SafetensorError, RuntimeError) as error:
         raise InputError(f"{folder}: the checkpoint cannot be loaded: {str(error).splitlines()[0]}") from error
+    model, info = loaded
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(("cls.", "bert.pooler.")))
     if missing:
         raise InputError(f"{folder}: the checkpoint lacks {len(missing)} of BERT's weights, the first is {missing[0]}")

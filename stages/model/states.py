@@ -6,40 +6,41 @@ B batch, L length, H hidden size, h heads, d head size.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 from transformers import BertModel
+
+EMBEDDING = -1
 
 
 @dataclass
 class States:
     """Filled by a forward pass inside `capture`; lists follow the layers asked for."""
 
-    embedding: torch.Tensor | None = None
-    """Output of the embeddings, [B, L, H]."""
     hidden: dict[int, torch.Tensor] = field(default_factory=dict)
-    """Output of each layer, [B, L, H]."""
+    """Output of each layer, and under EMBEDDING that of the embeddings, [B, L, H]."""
     query: dict[int, torch.Tensor] = field(default_factory=dict)
     """Queries of each layer before they are split into heads, [B, L, H]."""
     key: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def cloned(self) -> "States":
         """Copies that autograd may keep: a tensor made in inference mode is refused by it."""
-        copies = [{n: t.clone() for n, t in part.items()} for part in (self.hidden, self.query, self.key)]
-        return States(None if self.embedding is None else self.embedding.clone(), *copies)
+        return States(*({n: t.clone() for n, t in part.items()} for part in (self.hidden, self.query, self.key)))
 
 
 @contextmanager
 def capture(bert: BertModel, layers: Sequence[int]) -> Iterator[States]:
     """Collect the embeddings' output and, of each layer in `layers` (from 0), hidden states, queries and keys."""
     states = States()
-    hooks = [bert.embeddings.register_forward_hook(lambda m, i, out: setattr(states, "embedding", out))]
+    hooks = [_keep(bert.embeddings, states.hidden, EMBEDDING)]
     for n in layers:
-        layer = bert.encoder.layer[n]
+        layer = bert.encoder.get_submodule(f"layer.{n}")
         hooks.append(_keep(layer, states.hidden, n))
-        hooks.append(_keep(layer.attention.self.query, states.query, n))
-        hooks.append(_keep(layer.attention.self.key, states.key, n))
+        hooks.append(_keep(layer.get_submodule("attention.self.query"), states.query, n))
+        hooks.append(_keep(layer.get_submodule("attention.self.key"), states.key, n))
     try:
         yield states
     finally:
@@ -53,5 +54,8 @@ def attention_scores(query_BLH: torch.Tensor, key_BLH: torch.Tensor, *, heads: i
     return query_BhLd @ key_BhLd.transpose(2, 3) * query_BhLd.shape[-1] ** -0.5
 
 
-def _keep(module: nn.Module, kept: dict[int, torch.Tensor], n: int):
-    return module.register_forward_hook(lambda m, i, out: kept.__setitem__(n, out))
+def _keep(module: nn.Module, kept: dict[int, torch.Tensor], n: int) -> RemovableHandle:
+    def keep(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        kept[n] = output
+
+    return module.register_forward_hook(keep)

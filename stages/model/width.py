@@ -7,8 +7,10 @@ the embeddings, every layer and the head.
 
 import re
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
+from torch import nn
 from transformers import BertForPreTraining
 
 from stages.pipeline.errors import InputError
@@ -67,7 +69,7 @@ def cut_out(teacher: BertForPreTraining, cut: Cut) -> BertForPreTraining:
     The scores of a head are a sum over its channels divided by the root of their number. Of a head cut from D
     channels to d, queries are multiplied by sqrt(D / d), which keeps the expected size of its scores.
     """
-    config = teacher.config.to_dict() | {
+    config: dict[str, Any] = teacher.config.to_dict() | {
         "num_hidden_layers": len(cut.layers),
         "hidden_size": len(cut.hidden),
         "num_attention_heads": cut.num_attention_heads,
@@ -110,7 +112,7 @@ def _axes(name: str) -> str:
 def _keep_score_size(student: BertForPreTraining, teacher: BertForPreTraining) -> None:
     ratio = _head_size(teacher.config) / _head_size(student.config)
     for layer in student.bert.encoder.layer:
-        query = layer.attention.self.query
+        query: nn.Linear = layer.get_submodule("attention.self.query")  # type: ignore[assignment]
         with torch.no_grad():
             query.weight.mul_(ratio**0.5)
             query.bias.mul_(ratio**0.5)

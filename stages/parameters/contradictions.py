@@ -1,6 +1,7 @@
 """What one section of params.yaml asks of another."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from stages.model.layers import choose_layers
 from stages.parameters.initialize import Scratch
@@ -53,9 +54,10 @@ def _attention_losses(whole: Whole) -> Iterator[str]:
 
 
 def _too_long(scratch: Scratch, whole: Whole) -> Iterator[str]:
-    lengths = {"pack.sequence_length": whole.pack.sequence_length}
+    lengths: dict[str, Any] = {"pack.sequence_length": whole.pack.sequence_length}
     for name, task in whole.tasks.items():
-        lengths[f"tasks.{name}.encoding.max_length"] = task.encoding["max_length"]
+        lengths[f"tasks.{name}.encoding.max_length"] = task.encoding.get("max_length")
     for place, length in lengths.items():
-        if length > scratch.max_position_embeddings:
+        # Whether it is there, and a number, is for the kind of task to say.
+        if isinstance(length, int) and length > scratch.max_position_embeddings:
             yield f"{place}: is {length}, above initialize.scratch.max_position_embeddings"

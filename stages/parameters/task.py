@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from stages.parameters.keep import Layers
 from stages.parameters.kinds import TaskKind
-from stages.parameters.section import NotNegative, Path, Positive, Probability, Rate, Section, Weight
+from stages.parameters.section import NotNegative, Path, Positive, Probability, Rate, Section, Temperature, Weight
 from stages.parameters.training import Optimization
 
 
@@ -55,7 +55,7 @@ class Intermediate(Phase):
 class Prediction(Phase):
     """Second phase: imitate the teacher's predictions."""
 
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: Temperature
     soft: Weight
     """Weight of the teacher's predictions."""
     hard: Weight

@@ -3,7 +3,7 @@
 from pydantic import model_validator
 
 from stages.parameters.keep import Layers
-from stages.parameters.section import NotNegative, Positive, Probability, Rate, Section, Weight
+from stages.parameters.section import NotNegative, Positive, Probability, Rate, Section, Share, Temperature, Weight
 
 
 class Optimization(Section):
@@ -24,7 +24,7 @@ class Optimization(Section):
 class Pretrain(Optimization):
     steps: NotNegative
     """0 takes the starting weights as they are."""
-    mask_probability: Probability
+    mask_probability: Share
     whole_words: bool
     """Mask all pieces of a word together."""
 
@@ -48,9 +48,9 @@ class GeneralLosses(Section):
 class Distill(Optimization):
     steps: NotNegative
     """0 takes the shrunk model as it is."""
-    mask_probability: Probability
+    mask_probability: Share
     whole_words: bool
     teacher_layers: Layers
     """Which teacher layer each student layer imitates."""
-    temperature: Weight
+    temperature: Temperature
     losses: GeneralLosses

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -66,11 +67,13 @@ def _path_in(given: Any, location: tuple[int | str, ...]) -> list[int | str]:
     """The part of pydantic's location that is a path in the file: branches of a union have names there too."""
     path: list[int | str] = []
     for step in location:
-        inside = isinstance(given, dict) or (isinstance(given, list) and isinstance(step, int))
-        if not inside:
+        if isinstance(given, dict):
+            given = given.get(step)
+        elif isinstance(given, list) and isinstance(step, int):
+            given = given[step]
+        else:
             break
         path.append(step)
-        given = given.get(step) if isinstance(given, dict) else given[step]
     return path
 
 
@@ -86,7 +89,8 @@ def _say(problem: Any, model: type[BaseModel]) -> str:
 def _suggestion(model: Any, location: tuple[int | str, ...]) -> str:
     for step in location[:-1]:
         fields = getattr(model, "model_fields", {})
-        model = fields[step].annotation if step in fields else next(iter(getattr(model, "__args__", ())[-1:]), None)
+        model = fields[step].annotation if step in fields else next(iter(get_args(model)[-1:]), None)
+        model = get_args(model)[0] if isinstance(model, UnionType) else model  # `Section | None`
     close = get_close_matches(str(location[-1]), getattr(model, "model_fields", {}), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 

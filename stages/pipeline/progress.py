@@ -27,5 +27,5 @@ class Progress:
         passed = max(now - self._start, 1e-9)
         left = passed / max(step - self._first, 1) * (self._steps - step)
         end = "\r" if sys.stdout.isatty() and step < self._steps else "\n"
-        line = f"{self._label}: step {step}/{self._steps}  {text}  {self._tokens / passed:,.0f} tokens/s  {left:.0f} s left"
-        print(line, end=end, flush=True)
+        speed = f"{self._tokens / passed:,.0f} tokens/s  {left:.0f} s left"
+        print(f"{self._label}: step {step}/{self._steps}  {text}  {speed}", end=end, flush=True)

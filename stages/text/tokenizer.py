@@ -62,6 +62,13 @@ def _switch_off_cutting(tokenizer: BertTokenizer) -> None:
     tokenizer.backend_tokenizer.no_padding()
 
 
+def special_id(tokenizer: BertTokenizer, name: str) -> int:
+    """The id of the special token `name`: "pad", "cls", "sep" or "mask"."""
+    found = getattr(tokenizer, f"{name}_token_id")
+    assert isinstance(found, int), (name, found)
+    return found
+
+
 def _describe(folder: Path) -> dict | None:
     """What tokenizer.json says, or None where there is only a vocab.txt."""
     path = folder / "tokenizer.json"

@@ -33,9 +33,9 @@ def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: 
     """
     order = permutation(len(lengths), seed, epoch)
     pools = [order[start : start + POOL * batch_size] for start in range(0, len(order), POOL * batch_size)]
-    lengths = np.asarray(lengths)
+    lengths_N = np.asarray(lengths)
     batches: list[np.ndarray] = []
     for pool in pools:
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        pool = pool[np.argsort(lengths_N[pool], kind="stable")]
         batches += [pool[start : start + batch_size] for start in range(0, len(pool), batch_size)]
     return [batches[n] for n in permutation(len(batches), seed, epoch, 1)]

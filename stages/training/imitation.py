@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from transformers import BertConfig
 
-from stages.model.states import States, attention_scores
+from stages.model.states import EMBEDDING, States, attention_scores
 from stages.pipeline.errors import InputError
 from stages.training.losses import attention_loss, hidden_loss
 
@@ -45,7 +45,7 @@ class Imitation(nn.Module):
         losses: dict[str, torch.Tensor] = {}
         first, *others = self.projections
         if self._weights["embedding"]:
-            losses["embedding"] = hidden_loss(first(student.embedding), teacher.embedding, real_BL)
+            losses["embedding"] = hidden_loss(first(student.hidden[EMBEDDING]), teacher.hidden[EMBEDDING], real_BL)
         if self._weights["hidden"]:
             pairs = zip(others, enumerate(self._teacher_layers), strict=True)
             losses["hidden"] = _sum(

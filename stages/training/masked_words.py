@@ -1,4 +1,4 @@
-"""Masked language modelling on packed blocks. B blocks, L positions, H hidden size, M predicted tokens, V vocabulary."""
+"""Masked language modelling on packed blocks. B blocks, L positions, H hidden size, M predicted, V vocabulary."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ class Encoded:
 
 
 class Scorer:
-    """Encodes rows, and measures models on them. `kind` is a module of stages.tasks, `metrics` one of stages.metrics."""
+    """Encodes rows and measures models on them. `kind` is a module of stages.tasks, `metrics` of stages.metrics."""
 
     def __init__(
         self, kind: Any, metrics: Any, *, tokenizer: Any, labels: list[str] | None, encoding: dict[str, Any],

@@ -12,7 +12,7 @@ from stages.training.masked_words import Batch, encode_blocks, predict_masked
 def show_blocks(
     teacher: BertForPreTraining, batch: Batch, *, layers: Sequence[int], predictions: bool, autocast
 ) -> Batch:
-    """What the teacher adds to a batch: "teacher", its states at `layers`, and if `predictions` "teacher_logits" [M, V].
+    """What a teacher adds to a batch: "teacher", its states at `layers`; if `predictions`, "teacher_logits" [M, V].
 
     `teacher` is in eval mode. Computed in inference mode and cloned, since autograd keeps no tensor made there.
     """

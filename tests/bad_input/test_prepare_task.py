@@ -1,0 +1,106 @@
+"""Rows that a task cannot be learnt from, brought to `prepare_task` as a user brings them."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.bad_input.project import edit, leftovers, refused, stage, write
+
+NAME = "prepare_task@mine"
+TEXTS = [{"text": "a first text", "label": "good"}, {"text": "another one", "label": "bad"}]
+QUESTION = {"question": "who?", "context": "it was me", "answers": "me"}
+WORDS = {"words": ["in", "Rome"], "tags": ["O", "B-place"]}
+KINDS: dict[str, dict[str, Any]] = {
+    "classification": {"columns": {"text": "text", "label": "label"}, "encoding": {"max_length": 32}, "decoding": {}},
+    "qa": {
+        "columns": {"question": "question", "context": "context", "answers": "answers"},
+        "encoding": {"max_length": 32, "doc_stride": 8},
+        "decoding": {"max_answer_length": 5, "unanswerable": False},
+    },
+    "ner": {"columns": {"words": "words", "tags": "tags"}, "encoding": {"max_length": 32}, "decoding": {}},
+}
+
+
+def a_task(project: Path, kind: str, *, splits: dict[str, Any] | None = None, **files: Any) -> None:
+    """Make `mine` the only task, on the files of data/mine."""
+    edit(project, {"tasks.library -> mine": None})
+    own = KINDS[kind]
+    data = {
+        "source": "data/mine",
+        "config": None,
+        "splits": {"train": "train", "validation": "validation", "test": "test"} | (splits or {}),
+        "columns": own["columns"],
+        "max_rows": None,
+    }
+    mine = {"kind": kind, "data": data, "encoding": own["encoding"], "decoding": own["decoding"]}
+    edit(project, {f"tasks.mine.{key}": value for key, value in mine.items()})
+    write(project, {f"data/mine/{name}.jsonl": rows for name, rows in files.items()})
+
+
+def message(project: Path) -> str:
+    found = refused(stage(project, NAME), NAME)
+    assert leftovers(project, "data/tasks") in ([], ["data/tasks"])
+    assert leftovers(project, "data/tasks/mine") == []
+    return found
+
+
+def test_a_label_that_training_does_not_have_is_named_with_its_row_and_the_labels_there_are(checked: Path):
+    strange = [*TEXTS, {"text": "a third", "label": "ugly"}]
+    a_task(checked, "classification", train=TEXTS, validation=TEXTS, test=strange)
+    assert message(checked) == (
+        "data/mine, split test, row 3: label 'ugly' does not occur in the training rows; wanted one of bad, good"
+    )
+
+
+def test_an_answer_that_is_not_in_its_context_is_named_with_its_row(checked: Path):
+    a_task(checked, "qa", train=[QUESTION, QUESTION | {"answers": "you"}], validation=[QUESTION], test=[QUESTION])
+    assert message(checked) == "data/mine, split train, row 2: answer 'you' does not occur in its context"
+
+
+def test_an_answer_that_is_elsewhere_than_said_is_named_with_what_is_there(checked: Path):
+    wrong = QUESTION | {"answers": {"text": ["me"], "answer_start": [3]}}
+    a_task(checked, "qa", train=[QUESTION], validation=[wrong], test=[QUESTION])
+    assert message(checked) == (
+        "data/mine, split validation, row 1: answer 'me' is not in its context at character 3: found 'wa'"
+    )
+
+
+def test_words_without_a_tag_each_are_counted(checked: Path):
+    a_task(checked, "ner", train=[WORDS, WORDS | {"tags": ["O"]}], validation=[WORDS], test=[WORDS])
+    assert message(checked) == "data/mine, split train, row 2: 2 words but 1 tags; wanted one tag per word"
+
+
+def test_missing_columns_are_named_with_those_that_are_there(checked: Path):
+    a_task(checked, "classification", train=[{"sentence": "a", "label": "x"}], validation=TEXTS, test=TEXTS)
+    assert message(checked) == "data/mine, split train lacks the columns text; it has sentence, label"
+
+
+def test_an_unknown_split_is_named_with_those_that_are_there(checked: Path):
+    a_task(checked, "classification", splits={"test": "evaluation"}, train=TEXTS, validation=TEXTS, test=TEXTS)
+    assert message(checked) == "data/mine has no split 'evaluation'; it has train, validation, test"
+
+
+def test_a_split_without_rows_is_named(checked: Path):
+    a_task(checked, "classification", train=TEXTS, validation=[], test=TEXTS)
+    assert message(checked) == "data/mine: the split 'validation' has no rows (validation.jsonl)"
+
+
+def test_a_share_that_leaves_no_rows_is_named(checked: Path):
+    a_task(checked, "classification", splits={"validation": 0.0001}, train=TEXTS, test=TEXTS)
+    assert message(checked) == "data/mine: data.splits.validation 0.0001 leaves no validation rows"
+
+
+def test_a_source_that_is_not_there_is_named(checked: Path):
+    a_task(checked, "classification")
+    assert message(checked) == "data/mine does not exist; this stage depends on it"
+
+
+def test_an_empty_source_is_named(checked: Path):
+    a_task(checked, "classification")
+    (checked / "data/mine").mkdir()
+    assert message(checked).startswith("data/mine cannot be read as a data set: ")
+
+
+def test_a_file_that_is_not_what_its_name_says_is_named(checked: Path):
+    a_task(checked, "classification", validation=TEXTS, test=TEXTS)
+    (checked / "data/mine/train.jsonl").write_bytes(b"\xff\xfe\x00nonsense")
+    assert "data/mine/train.jsonl" in message(checked)
