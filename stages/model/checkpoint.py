@@ -25,11 +25,14 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     logging.disable_progress_bar()
     try:
         loaded: Any = BertForPreTraining.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32
-        )
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
+        )  # fmt: skip
     except (OSError, SafetensorError, RuntimeError) as error:
         raise InputError(f"{folder}: the checkpoint cannot be loaded: {str(error).splitlines()[0]}") from error
     model, info = loaded
+    for name, found, wanted in sorted(info["mismatched_keys"]):
+        raise InputError(f"{folder}: {name} has shape {[*found]}, but by config.json it is {[*wanted]}")
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(("cls.", "bert.pooler.")))
     if missing:
         raise InputError(f"{folder}: the checkpoint lacks {len(missing)} of BERT's weights, the first is {missing[0]}")

@@ -48,9 +48,18 @@ class GeneralLosses(Section):
 class Distill(Optimization):
     steps: NotNegative
     """0 takes the shrunk model as it is."""
-    mask_probability: Share
+    mask_probability: Probability
+    """0 shows every token, for a teacher without a masked-word head."""
     whole_words: bool
     teacher_layers: Layers
     """Which teacher layer each student layer imitates."""
     temperature: Temperature
     losses: GeneralLosses
+
+    @model_validator(mode="after")
+    def _masks_what_it_predicts(self) -> "Distill":
+        if self.losses.prediction and not self.mask_probability:
+            raise ValueError(
+                "mask_probability is 0, but losses.prediction is learnt at masked tokens; wanted is one above 0"
+            )
+        return self

@@ -17,12 +17,12 @@ def whole(path: str | Path) -> Iterator[Path]:
     final = Path(path)
     partial = final.parent / f".{final.name}.partial"
     final.parent.mkdir(parents=True, exist_ok=True)
-    _remove(partial)
+    remove(partial)
     try:
         yield partial
         _sync(partial)
     except BaseException:
-        _remove(partial)
+        remove(partial)
         raise
     if final.is_dir():
         shutil.rmtree(final)
@@ -37,7 +37,8 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         yield partial
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """A file, a folder with all in it, or nothing."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -16,6 +16,7 @@ from stages.pipeline import declared, drift
 from stages.pipeline.declared import Declared
 from stages.pipeline.errors import InputError
 from stages.pipeline.locks import only_writer
+from stages.pipeline.outputs import remove
 from stages.pipeline.parameters import validate
 from stages.pipeline.parent import die_with_parent
 
@@ -55,8 +56,17 @@ def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: De
     parameters = validate(model, _flat(stage), section=_section(stage))
     resume = STATE / "resume" / stage.name / _digest(stage, before)
     main(parameters, Run(stage.key, resume))
-    drift.check(before)
+    _require_unchanged(before, stage)
     shutil.rmtree(resume.parent, ignore_errors=True)
+
+
+def _require_unchanged(before: drift.Snapshot, stage: Declared) -> None:
+    try:
+        drift.check(before)
+    except InputError:
+        for output in stage.outputs:
+            remove(output)
+        raise
 
 
 def _flat(stage: Declared) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A batch is a function of its step, and so is all randomness; what a run must rem
 its step and what its stage adds, and `resume.save` keeps exactly these.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from stages.pipeline import resume
+from stages.pipeline.errors import InputError
 from stages.pipeline.progress import Progress
 from stages.training.optimizer import CLIP, adamw, learning_rate
 from stages.training.randomness import seed_dropout
@@ -60,7 +62,7 @@ def train(
     `objective(batch)` gives named losses, scalars; their sum is minimised. `batches(step)` gives a batch on the
     accelerator's device, with the number of its real tokens as "tokens". What `folder` holds of an earlier, killed
     run is taken up, `memory` included; at the end it holds the last state, so that a stage with two trainings can
-    go on with the second.
+    go on with the second. Raises InputError when a loss is not a finite number.
     """
     optimizer = adamw(objective, weight_decay=weight_decay)
     first = _load(folder, objective, optimizer, memory)
@@ -71,6 +73,7 @@ def train(
     for step in range(first, steps):
         now = learning_rate(step, steps=steps, peak=rate, warmup=warmup)
         losses, tokens = _update(objective, optimizer, batches(step), accelerator, rate=now, position=(seed, step))
+        _require_finite(losses, step=step + 1)
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + loss
         progress.step(step + 1, tokens=tokens, text="  ".join(f"{n} {v:.3f}" for n, v in losses.items()))
@@ -99,6 +102,12 @@ def _update(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return {name: loss.item() for name, loss in losses.items()}, int(batch["tokens"])
+
+
+def _require_finite(losses: dict[str, float], *, step: int) -> None:
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            raise InputError(f"step {step}: loss {name!r} is {loss}, training has diverged; lower its learning_rate")
 
 
 def _draw(memory: Memory, *, step: int, steps: int, rate: float) -> None:

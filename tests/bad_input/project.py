@@ -25,7 +25,7 @@ def edit(project: Path, changes: dict[str, Any]) -> None:
             old, _, key = key.partition(" -> ")
             value = inner.pop(old)
         inner[key] = value
-    file.write_text(json.dumps(parameters, indent=1))  # JSON is YAML too
+    YAML(typ="safe").dump(parameters, file)
 
 
 def write(project: Path, files: dict[str, Any]) -> None:

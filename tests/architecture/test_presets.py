@@ -1,0 +1,66 @@
+"""params.yaml, the presets and requirements.txt agree."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import check
+from stages.pipeline.parameters import read_file
+from stages.pipeline.stage import Run
+from tests.architecture.closure import ROOT
+
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_check_accepts_it_and_writes_what_it_always_writes(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(file, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    check.main(check.Parameters({}), Run("", tmp_path / "resume"))
+    assert Path("data/checked").read_bytes() == b"params.yaml is valid\n"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_its_packages_have_the_versions_of_requirements(file: Path) -> None:
+    pinned = requirements()
+    for source in read_file(file)["sources"].values():
+        for package, version in source["options"].get("packages", {}).items():
+            assert pinned[normal(package)] == version, package
+
+
+def test_every_line_of_requirements_pins_a_version_and_no_package_is_there_twice() -> None:
+    lines = requirement_lines()
+    assert [line for line in lines if line.count("==") != 1 or set(line) & set(" <>~!*;[")] == []
+    assert len(requirements()) == len(lines)
+
+
+def test_the_quick_preset_has_the_keys_of_the_default() -> None:
+    default, quick = (set(keys(read_file(ROOT / name))) for name in ("params.yaml", "presets/quick.yaml"))
+    assert quick == default
+
+
+def requirement_lines() -> list[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def requirements() -> dict[str, str]:
+    pairs = (line.split("==") for line in requirement_lines())
+    return {normal(name): version for name, version in pairs}
+
+
+def normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def keys(tree: Any, *path: str) -> Iterator[str]:
+    """The path of every value, without the names of packages."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and key != "packages":
+            yield from keys(value, *path, key)
+        yield ".".join((*path, key))

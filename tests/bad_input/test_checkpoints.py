@@ -1,0 +1,128 @@
+"""Checkpoints that cannot be started from, and students that cannot be cut, as a user meets them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import BertConfig, BertForPreTraining, BertTokenizer
+
+from stages import initialize, shrink
+from stages.pipeline.errors import InputError
+from stages.pipeline.stage import Run
+from tests.bad_input.project import edit, leftovers, refused, stage
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "##a", "##b"]
+CONFIG = BertConfig(
+    vocab_size=len(PIECES),
+    max_position_embeddings=32,
+    num_hidden_layers=3,
+    hidden_size=12,
+    num_attention_heads=2,
+    intermediate_size=14,
+)
+SHAPE = {"vocab_size": 99, "lowercase": True, "hidden_size": 12, "num_hidden_layers": 3, "num_attention_heads": 2,
+         "intermediate_size": 14, "max_position_embeddings": 32, "seed": 1}  # fmt: skip
+RUN = Run("", Path("unused"))
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint in which nothing is wrong."""
+    folder = tmp_path_factory.mktemp("bert")
+    BertForPreTraining(CONFIG).save_pretrained(folder)
+    BertTokenizer(vocab={piece: number for number, piece in enumerate(PIECES)}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def source(project: Path, bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it in the project, where the test then is."""
+    folder = project / "data/bert"
+    folder.mkdir(parents=True)
+    for file in bert.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    monkeypatch.chdir(project)
+    return folder
+
+
+def message(*, scratch: dict[str, Any] | None = None) -> str:
+    """What `initialize` says of data/bert."""
+    given = {"initialize": {"source": "data/bert", "scratch": scratch}}
+    with pytest.raises(InputError) as caught:
+        initialize.main(initialize.Parameters.model_validate(given), RUN)
+    assert leftovers(Path(), "models/tokenizer", "models/initial") == []
+    return str(caught.value)
+
+
+def test_nothing_is_wrong_with_the_checkpoint_that_is_spoilt_here(source: Path):
+    given = {"initialize": {"source": "data/bert", "scratch": None}}
+    initialize.main(initialize.Parameters.model_validate(given), RUN)
+    assert (Path("models/initial") / "model.safetensors").read_bytes() == (source / "model.safetensors").read_bytes()
+
+
+def test_the_script_says_that_a_checkpoint_is_not_bert(checked: Path, source: Path):
+    edit(checked, {"initialize": {"source": "data/bert", "scratch": None}})
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps(config | {"model_type": "gpt2"}))
+    found = refused(stage(checked, "initialize"), "initialize")
+    assert found == "data/bert/config.json: model_type is 'gpt2', wanted is 'bert'"
+    assert leftovers(checked, "models/tokenizer", "models/initial") == []
+
+
+def test_a_checkpoint_with_pickled_weights_alone_is_refused(source: Path):
+    (source / "model.safetensors").unlink()
+    torch.save({}, source / "pytorch_model.bin")
+    assert message() == "data/bert: no *.safetensors in it; weights in other formats are not read"
+
+
+def test_a_checkpoint_cut_off_while_it_was_copied_is_refused(source: Path):
+    whole = (source / "model.safetensors").read_bytes()
+    (source / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    assert message().startswith("data/bert: the checkpoint cannot be loaded: ")
+
+
+def test_a_tokenizer_with_more_entries_than_embeddings_is_refused(source: Path):
+    more = [*PIECES, "##c", "##d"]
+    BertTokenizer(vocab={piece: number for number, piece in enumerate(more)}).save_pretrained(source)
+    assert message() == (
+        "data/bert: the tokenizer has 35 entries, the model's embeddings 33; they do not belong together"
+    )
+
+
+def test_a_checkpoint_without_a_tokenizer_is_refused(source: Path):
+    (source / "tokenizer.json").unlink()
+    assert message() == "data/bert holds no BERT tokenizer: neither tokenizer.json nor vocab.txt is there"
+
+
+def test_a_shape_beside_a_checkpoint_is_refused(source: Path):
+    assert message(scratch=SHAPE) == (
+        "params.yaml: initialize.scratch has to be null, since data/bert is not a corpus: "
+        "a checkpoint brings its own shape and vocabulary"
+    )
+
+
+def test_the_script_says_that_a_checkpoint_has_fewer_layers_than_the_student(checked: Path, bert: Path):
+    (checked / "models").mkdir()
+    (checked / "models/teacher").symlink_to(bert)
+    small = {"hidden_size": 12, "num_attention_heads": 2, "intermediate_size": 7}
+    edit(checked, {"shrink": {"num_hidden_layers": 4, "keep_layers": "uniform"} | small})
+    found = refused(stage(checked, "shrink"), "shrink")
+    assert found == "num_hidden_layers is 4, but the teacher has 3 layers"
+    assert leftovers(checked, "models/shrunk") == []
+
+
+def test_a_student_wider_than_the_checkpoint_is_refused(project: Path, bert: Path, monkeypatch: pytest.MonkeyPatch):
+    (project / "models").mkdir()
+    (project / "models/teacher").symlink_to(bert)
+    monkeypatch.chdir(project)
+    wide = {"hidden_size": 14, "num_attention_heads": 2, "intermediate_size": 15}
+    given = {"shrink": {"num_hidden_layers": 2, "keep_layers": [0, 2]} | wide}
+    with pytest.raises(InputError) as caught:
+        shrink.main(shrink.Parameters.model_validate(given), RUN)
+    assert str(caught.value) == (
+        "a student is cut out of its teacher and cannot be wider: "
+        "hidden_size is 14, the teacher's is 12; intermediate_size is 15, the teacher's is 14"
+    )
+    assert leftovers(project, "models/shrunk") == []

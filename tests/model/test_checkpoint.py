@@ -1,0 +1,131 @@
+"""Checkpoints: the same bytes back, and a reason where there is nothing to load."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertModel
+
+from stages.model.checkpoint import load_checkpoint, require_positions, save, set_dropout
+from stages.model.scratch import from_scratch
+from stages.pipeline.errors import InputError
+from tests.model.conftest import CONFIG
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def folder(teacher: BertForPreTraining, tmp_path: Path) -> Path:
+    save(teacher, tmp_path / "bert")
+    return tmp_path / "bert"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        load_checkpoint(folder)
+    return str(caught.value)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    weights = other.state_dict()
+    return all(torch.equal(weight, weights[name]) for name, weight in one.state_dict().items())
+
+
+def test_a_checkpoint_is_saved_as_it_was_loaded_byte_for_byte(folder: Path, tmp_path: Path):
+    save(load_checkpoint(folder), tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(folder)
+    assert set(contents(folder)) == {"config.json", WEIGHTS}
+
+
+def test_a_checkpoint_in_half_precision_becomes_float32(teacher: BertForPreTraining, tmp_path: Path):
+    save(teacher.bfloat16(), tmp_path)
+    loaded = load_checkpoint(tmp_path)
+    assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
+    assert same(loaded, teacher.float())
+
+
+def test_heads_that_are_missing_are_drawn_from_the_seed(teacher: BertForPreTraining, tmp_path: Path):
+    BertModel(BertConfig.from_dict(CONFIG), add_pooling_layer=False).save_pretrained(tmp_path)
+    one, two, other = (load_checkpoint(tmp_path, seed=seed) for seed in (5, 5, 6))
+    assert same(one, two) and same(one.bert.encoder, other.bert.encoder)
+    assert not torch.equal(one.cls.seq_relationship.weight, other.cls.seq_relationship.weight)
+
+
+def test_a_masked_word_model_keeps_its_head(tmp_path: Path):
+    model = BertForMaskedLM(BertConfig.from_dict(CONFIG))
+    torch.nn.init.normal_(model.cls.predictions.bias)
+    model.save_pretrained(tmp_path)
+    assert same(load_checkpoint(tmp_path).cls.predictions, model.cls.predictions)
+
+
+def test_a_folder_without_a_configuration_is_refused(folder: Path):
+    (folder / "config.json").unlink()
+    assert refusal(folder) == f"{folder}: there is no config.json, so this is no checkpoint"
+
+
+def test_a_configuration_that_is_not_json_is_refused(folder: Path):
+    (folder / "config.json").write_text("{")
+    assert refusal(folder).startswith(f"{folder}/config.json: not valid JSON: ")
+
+
+@pytest.mark.parametrize("kind", ["roberta", "distilbert", None])
+def test_another_model_is_refused(folder: Path, kind: str | None):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": kind}))
+    assert refusal(folder) == f"{folder}/config.json: model_type is {kind!r}, wanted is 'bert'"
+
+
+def test_pickled_weights_alone_are_refused_and_not_opened(folder: Path):
+    (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
+    assert refusal(folder) == f"{folder}: no *.safetensors in it; weights in other formats are not read"
+
+
+@pytest.mark.parametrize("kept", [0, 5, 0.5, 0.999])
+def test_weights_that_were_cut_off_are_refused(folder: Path, kept: float):
+    whole = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    assert refusal(folder).startswith(f"{folder}: the checkpoint cannot be loaded: ")
+
+
+def test_weights_of_the_encoder_that_are_missing_are_named(folder: Path):
+    weights = load_file(folder / WEIGHTS)
+    gone = ("bert.encoder.layer.3.output.dense.weight", "bert.embeddings.LayerNorm.bias")
+    save_file({k: v for k, v in weights.items() if k not in gone}, folder / WEIGHTS, {"format": "pt"})
+    assert refusal(folder) == (
+        f"{folder}: the checkpoint lacks 2 of BERT's weights, the first is bert.embeddings.LayerNorm.bias"
+    )
+
+
+def test_weights_of_another_shape_are_refused(folder: Path):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 50}))
+    name = "bert.encoder.layer.0.intermediate.dense.bias"
+    assert refusal(folder) == f"{folder}: {name} has shape [52], but by config.json it is [50]"
+
+
+def test_a_random_bert_is_a_function_of_its_seed():
+    shape: dict[str, Any] = {key: value for key, value in CONFIG.items() if "dropout" not in key}
+    assert same(from_scratch(seed=4, **shape), from_scratch(seed=4, **shape))
+    assert not same(from_scratch(seed=4, **shape), from_scratch(seed=5, **shape))
+
+
+def test_dropout_is_set_everywhere_but_on_attention(teacher: BertForPreTraining):
+    set_dropout(teacher, hidden=0.3)
+    rates = {name: module.p for name, module in teacher.named_modules() if isinstance(module, nn.Dropout)}
+    assert {rate for name, rate in rates.items() if name.endswith("attention.self.dropout")} == {0.0}
+    assert {rate for name, rate in rates.items() if not name.endswith("attention.self.dropout")} == {0.3}
+    assert len(rates) == 1 + 3 * 5
+
+
+def test_sequences_longer_than_the_positions_are_refused(teacher: BertForPreTraining):
+    require_positions(40, teacher.config)
+    with pytest.raises(InputError, match="^sequences of 41 tokens: the model has 40 positions$"):
+        require_positions(41, teacher.config)

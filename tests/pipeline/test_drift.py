@@ -1,0 +1,72 @@
+"""A dependency that changes while a stage runs is noticed; one that is only touched is not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stages.pipeline import drift
+from stages.pipeline.errors import InputError
+
+
+@pytest.fixture
+def dependencies(tmp_path: Path) -> list[Path]:
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "folder/deep/a").write_text("a")
+    (tmp_path / "folder/b").write_text("b")
+    (tmp_path / "file").write_text("content")
+    return [tmp_path / "file", tmp_path / "folder"]
+
+
+def changed(before: drift.Snapshot) -> str:
+    with pytest.raises(InputError) as caught:
+        drift.check(before)
+    message, _, rest = str(caught.value).partition(" changed while the stage was running")
+    assert rest.endswith("run `dvc repro` again")
+    return message
+
+
+def test_what_stays_or_is_only_touched_is_no_change(dependencies: list[Path]):
+    before = drift.snapshot(dependencies)
+    os.utime(dependencies[0], (1, 1))
+    (dependencies[1] / "b").write_text("b")
+    (dependencies[1] / "__pycache__").mkdir()
+    (dependencies[1] / "__pycache__/x.pyc").write_text("compiled")
+    drift.check(before)
+
+
+def test_a_file_that_changes_is_named(dependencies: list[Path]):
+    before = drift.snapshot(dependencies)
+    dependencies[0].write_text("other")
+    assert changed(before) == str(dependencies[0])
+
+
+@pytest.mark.parametrize("change", ["content", "new", "gone", "renamed", "swapped"])
+def test_a_folder_that_changes_is_named(dependencies: list[Path], change: str):
+    before = drift.snapshot(dependencies)
+    folder = dependencies[1]
+    match change:
+        case "content":
+            (folder / "deep/a").write_text("c")
+        case "new":
+            (folder / "c").touch()
+        case "gone":
+            (folder / "b").unlink()
+        case "renamed":
+            (folder / "b").rename(folder / "c")
+        case "swapped":
+            (folder / "deep/a").write_text("b")
+            (folder / "b").write_text("a")
+    assert changed(before) == str(folder)
+
+
+def test_all_that_changed_is_named(dependencies: list[Path]):
+    before = drift.snapshot(dependencies)
+    dependencies[0].write_text("other")
+    (dependencies[1] / "b").write_text("other")
+    assert changed(before) == f"{dependencies[0]}, {dependencies[1]}"
+
+
+def test_a_dependency_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=f"^{tmp_path}/x does not exist; this stage depends on it$"):
+        drift.snapshot([tmp_path / "x"])

@@ -1,0 +1,119 @@
+"""The real pipeline on its smallest preset, run by the real dvc: what a user does, and what comes of it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "HF_HUB_OFFLINE": "1",
+}
+TASKS = ("answers", "entities", "library")
+HEADS = {"library": "text-classification", "entities": "token-classification"}
+TEXT = "Returns the sum of the array elements over a given axis."
+
+pytestmark = pytest.mark.dvc
+
+
+def run(folder: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout + done.stderr
+
+
+def stages_run(output: str) -> set[str]:
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the project as it stands, the quick preset run through."""
+    folder = tmp_path_factory.mktemp("quick") / "a clone"
+    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    for file in filter(lambda name: (ROOT / name).is_file(), files.stdout.splitlines()):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    shutil.copy(folder / "presets/quick.yaml", folder / "params.yaml")
+    run(folder, "git", "init", "-q")
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=A", "-c", "user.email=a@b.invalid", "commit", "-qm", "quick")
+    return folder
+
+
+def test_every_stage_ran_and_status_is_clean(project: Path) -> None:
+    assert "up to date" in run(project, "dvc", "status")
+    assert run(project, "git", "status", "--porcelain") == ""
+
+
+def test_a_second_repro_runs_no_stage(project: Path) -> None:
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+
+def test_metrics_name_teacher_student_and_baseline_of_each_task(project: Path) -> None:
+    shown = json.loads(run(project, "dvc", "metrics", "show", "--json"))
+    tasks = shown[""]["data"]["reports/metrics.json"]["data"]["tasks"]
+    assert set(tasks) == set(TASKS)
+    for scores in tasks.values():
+        assert {"baseline", "teacher", "student"} <= set(scores)
+
+
+@pytest.mark.parametrize("task", ["entities", "library"])
+@pytest.mark.parametrize("who", ["teacher", "student"])
+def test_a_model_works_in_a_stock_pipeline_without_a_warning(project: Path, task: str, who: str) -> None:
+    from transformers import pipeline
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model: Any = pipeline(cast(Any, HEADS[task]), model=str(project / "models/tasks" / task / who))
+        found = model(TEXT)
+    labels = json.loads((project / "data/tasks" / task / "labels.json").read_text())
+    assert {entry.get("entity", entry.get("label")) for entry in found} <= set(labels)
+
+
+def test_a_question_is_answered_by_stock_classes(project: Path) -> None:
+    """Transformers 5 has no question-answering pipeline any more."""
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+    folder = project / "models/tasks/answers/student"
+    encoded = AutoTokenizer.from_pretrained(folder)("What is returned?", TEXT, return_tensors="pt")
+    outputs = AutoModelForQuestionAnswering.from_pretrained(folder)(**encoded)
+    assert outputs.start_logits.shape == outputs.end_logits.shape == encoded["input_ids"].shape
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> None:
+    from stages.tasks import classification, ner, qa
+
+    head = {"library": classification, "entities": ner, "answers": qa}[task].HEAD
+    _, info = head.from_pretrained(project / "models/tasks" / task / "student", output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+
+
+def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(project: Path) -> None:
+    after = {"check", "shrink", "distill", "report"}
+    after |= {f"{stage}@{task}" for stage in ("finetune_student", "evaluate") for task in TASKS}
+    output = run(project, "dvc", "exp", "run", "-S", "shrink.num_hidden_layers=1")
+    try:
+        assert stages_run(output) == after
+        assert "parameters.student" in run(project, "dvc", "metrics", "diff")
+        for task in TASKS:
+            config = json.loads((project / "models/tasks" / task / "student/config.json").read_text())
+            assert config["num_hidden_layers"] == 1
+    finally:
+        run(project, "git", "checkout", "-q", ".")
+        run(project, "dvc", "checkout", "-q")
+
+
+def test_going_back_takes_every_stage_from_the_cache(project: Path) -> None:
+    output = run(project, "dvc", "repro")
+    assert stages_run(output) <= {"check"}

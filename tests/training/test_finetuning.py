@@ -1,0 +1,114 @@
+"""Fine-tuning ends with the weights of its best epoch, also when it was cut off on the way."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from stages.training import loop
+from stages.training.finetuning import fit
+from stages.training.randomness import generator
+from stages.training.task_batches import TaskBatches
+
+
+class Model(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.layer, self.dropout = nn.Linear(6, 3), nn.Dropout(0.3)
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        return {"loss": (self.dropout(self.layer(batch["x"])) - 1).pow(2).mean()}
+
+
+class Batches:
+    """Three in an epoch; the run is cut off before step `end`."""
+
+    steps_in_epoch = 3
+
+    def __init__(self, end: int = 10**9) -> None:
+        self._end = end
+
+    def __call__(self, step: int) -> dict[str, Any]:
+        if step == self._end:
+            raise InterruptedError
+        return {"x": torch.randn(4, 6, generator=generator(1, step)), "tokens": torch.tensor(4)}
+
+
+class Validation:
+    """Scores given beforehand; remembers the weights that got them."""
+
+    def __init__(self, model: Model, scores: list[float]) -> None:
+        self._model, self._scores = model, iter(scores)
+        self.weights: list[dict[str, torch.Tensor]] = []
+
+    def __call__(self) -> float:
+        self.weights.append({name: weight.detach().clone() for name, weight in self._model.named_parameters()})
+        return next(self._scores)
+
+
+def fitted(model: Model, score: Validation, folder: Path, *, epochs: int, end: int = 10**9) -> list[dict[str, Any]]:
+    batches: Any = Batches(end)
+    return fit(
+        model, model, batches=batches, epochs=epochs, rate=0.1, warmup=0.1, weight_decay=0.0, seed=4,
+        accelerator=Accelerator(cpu=True, mixed_precision="no"), folder=folder, label="test", score=score,
+    )  # fmt: skip
+
+
+def equal(model: Model, weights: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(weight, weights[name]) for name, weight in model.named_parameters())
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"), [([0.1, 0.5, 0.2], 1), ([0.5, 0.5, 0.5], 0), ([0.1, 0.2, 0.3], 2), ([-2.0, -1.0, -3.0], 1)]
+)
+def test_the_first_of_the_best_epochs_is_kept(tmp_path: Path, scores: list[float], best: int):
+    model = Model()
+    score = Validation(model, scores)
+    curve = fitted(model, score, tmp_path, epochs=3)
+    assert len(score.weights) == 3
+    assert equal(model, score.weights[best])
+    assert not equal(model, score.weights[best - 1])
+    assert [(row["step"], row["validation"]) for row in curve if "validation" in row] == list(
+        zip((3, 6, 9), scores, strict=True)
+    )
+
+
+@pytest.mark.parametrize("end", [2, 3, 4, 7, 8])
+def test_the_best_epoch_is_remembered_over_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: int):
+    scores = [0.1, 0.5, 0.2]
+    monkeypatch.setattr(loop, "FIRST_WAIT", -1.0)
+    monkeypatch.setattr(loop, "COST", -1.0)
+    undisturbed = Model()
+    wanted = fitted(undisturbed, Validation(undisturbed, scores), tmp_path / "one", epochs=3)
+    first = Model()
+    with pytest.raises(InterruptedError):
+        fitted(first, Validation(first, scores), tmp_path / "two", epochs=3, end=end)
+    again = Model()
+    curve = fitted(again, Validation(again, scores[end // 3 :]), tmp_path / "two", epochs=3)
+    assert curve == wanted
+    assert equal(again, {name: weight.detach() for name, weight in undisturbed.named_parameters()})
+
+
+class Kind:
+    """As much of a kind of task as batches need."""
+
+    @staticmethod
+    def collate(features: list[dict], *, pad_token_id: int) -> dict[str, torch.Tensor]:
+        longest = max(len(one["input_ids"]) for one in features)
+        ids = [one["input_ids"] + [pad_token_id] * (longest - len(one["input_ids"])) for one in features]
+        return {"input_ids": torch.tensor(ids), "attention_mask": (torch.tensor(ids) != pad_token_id).long()}
+
+
+def test_batches_of_a_task_hold_every_feature_once_an_epoch_and_count_real_tokens():
+    features = [{"input_ids": [n + 1] * (1 + n % 5)} for n in range(23)]
+    batches = TaskBatches(features, Kind, batch_size=4, seed=2, pad_token_id=0, device=torch.device("cpu"))
+    assert batches.steps_in_epoch == 6
+    for epoch in range(2):
+        seen = [batches(epoch * 6 + step) for step in range(6)]
+        assert sorted(n for batch in seen for n in batch["input_ids"][:, 0].tolist()) == list(range(1, 24))
+        assert sum(int(batch["tokens"]) for batch in seen) == sum(len(one["input_ids"]) for one in features)
+    assert torch.equal(batches(3)["input_ids"], batches(3)["input_ids"])

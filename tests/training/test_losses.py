@@ -1,0 +1,55 @@
+"""Losses worked by hand."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from stages.training.losses import attention_loss, hidden_loss, prediction_loss
+
+
+def test_hidden_loss_is_the_mean_square_over_real_tokens_and_channels():
+    student = torch.tensor([[[1.0, 2.0], [5.0, 5.0]], [[0.0, 0.0], [9.0, 9.0]]])
+    teacher = torch.tensor([[[0.0, 4.0], [5.0, 2.0]], [[1.0, 1.0], [0.0, 0.0]]])
+    real = torch.tensor([[True, True], [True, False]])
+    # squares (1, 4), (0, 9), (1, 1); the last token is padding
+    assert hidden_loss(student, teacher, real).item() == pytest.approx((2.5 + 4.5 + 1.0) / 3)
+
+
+def test_what_stands_in_padding_changes_no_hidden_loss():
+    student, teacher = torch.randn(3, 5, 7), torch.randn(3, 5, 7)
+    real = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]]).bool()
+    loss = hidden_loss(student, teacher, real)
+    assert torch.equal(hidden_loss(student.masked_fill(~real[..., None], 1e4), teacher, real), loss)
+    rows = [hidden_loss(student[n : n + 1, :k], teacher[n : n + 1, :k], torch.ones(1, k).bool()) * k for n, k in
+            enumerate((5, 2, 3))]  # fmt: skip
+    torch.testing.assert_close(sum(rows) / 10, loss)
+
+
+def test_attention_loss_is_the_mean_square_over_heads_and_pairs_that_see_each_other():
+    student, teacher = torch.zeros(1, 2, 2, 2), torch.tensor([[[[1.0, 7.0], [2.0, 3.0]], [[1.0, 7.0], [0.0, 1.0]]]])
+    visible = torch.tensor([[[[True, False], [True, True]]]])
+    # first head 1 + 4 + 9, second 1 + 0 + 1, over 3 pairs and 2 heads; the 7s are pairs that do not count
+    assert attention_loss(student, teacher, visible).item() == pytest.approx((14 + 2) / 6)
+
+
+def test_prediction_loss_by_hand():
+    student, teacher = torch.tensor([[0.0, math.log(3.0)]]), torch.tensor([[math.log(4.0), 0.0]])
+    # the student says (1/4, 3/4), the teacher (4/5, 1/5)
+    wanted = -(0.8 * math.log(0.25) + 0.2 * math.log(0.75))
+    assert math.isclose(prediction_loss(student, teacher, temperature=1.0).item(), wanted, rel_tol=1e-6)
+
+
+def test_prediction_loss_is_the_divergence_from_the_teacher_and_the_teachers_entropy():
+    student, teacher = torch.randn(6, 11, dtype=torch.float32), torch.randn(6, 11)
+    p = teacher.softmax(-1)
+    divergence = F.kl_div(student.log_softmax(-1), p, reduction="batchmean")
+    entropy = -(p * p.log()).sum(-1).mean()
+    torch.testing.assert_close(prediction_loss(student, teacher, temperature=1.0), divergence + entropy)
+
+
+def test_temperature_divides_the_logits_and_its_square_multiplies_the_loss():
+    student, teacher = torch.randn(6, 11), torch.randn(6, 11)
+    softened = prediction_loss(student / 4, teacher / 4, temperature=1.0)
+    torch.testing.assert_close(prediction_loss(student, teacher, temperature=4.0), softened * 16)
