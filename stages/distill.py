@@ -20,7 +20,7 @@ from stages.parameters.training import Distill
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.pipeline.tables import write_curve, write_json
+from stages.reporting.tables import write_curve, write_json
 from stages.text.blocks_file import read_blocks
 from stages.text.tokenizer import load_tokenizer, save_tokenizer
 from stages.training.blocks import masked_batch, masking_for
@@ -66,8 +66,7 @@ def main(p: Parameters, run: Run) -> None:
         folder=run.resume, label="distill",
     ):  # fmt: skip
         pass
-    scores = {name: masked_word_scores(model, heldout, masking=masking, batch_size=options.batch_size,
-                                       device=accelerator.device)
+    scores = {name: masked_word_scores(model, heldout, masking=masking, device=accelerator.device)
               for name, model in (("student", student), ("teacher", teacher))}  # fmt: skip
     sizes = {
         name: count_parameters(model)["parameters"] for name, model in (("student", student), ("teacher", teacher))

@@ -18,7 +18,7 @@ from stages.parameters.section import Section
 from stages.pipeline.outputs import whole
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.pipeline.tables import write_json
+from stages.reporting.tables import write_json
 from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer
 from stages.training.machine import set_up

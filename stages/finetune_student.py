@@ -19,7 +19,7 @@ from stages.parameters.section import Section
 from stages.parameters.task import FinetuneStudent
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
-from stages.pipeline.tables import write_curve
+from stages.reporting.tables import write_curve
 from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit

@@ -31,7 +31,7 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     kind = import_module(f"stages.tasks.{p.task.kind}_rows")
     splits = _splits(p.task.data, kind)
-    labels = kind.label_names(splits["train"])
+    labels = _labels(p.task.data, splits["train"], kind)
     for split in SPLITS:
         for number, row in enumerate(splits[split], start=1):
             _locate(lambda row=row: kind.check_row(row, labels=labels), p.task.data, split, number)
@@ -56,6 +56,13 @@ def _splits(data: Data, kind: Any) -> dict[str, list[dict]]:
         if not rows:
             raise InputError(f"{data.source}: data.splits.validation {data.splits.validation} leaves no {name} rows")
     return {"train": train, "validation": validation, "test": test}
+
+
+def _labels(data: Data, train: list[dict], kind: Any) -> list[str] | None:
+    try:
+        return kind.label_names(train)
+    except InputError as error:
+        raise InputError(f"{data.source}, split {data.splits.train}: {error}") from None
 
 
 def _read(data: Data, split: str, kind: Any) -> list[dict]:

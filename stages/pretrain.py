@@ -13,7 +13,7 @@ from stages.parameters.training import Pretrain
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.pipeline.tables import write_curve, write_json
+from stages.reporting.tables import write_curve, write_json
 from stages.text.blocks_file import read_blocks
 from stages.text.tokenizer import load_tokenizer, save_tokenizer
 from stages.training.blocks import masked_batch, masking_for
@@ -47,9 +47,7 @@ def main(p: Parameters, run: Run) -> None:
         seed=options.seed, accelerator=accelerator, memory=memory, folder=run.resume, label="pretrain",
     ):  # fmt: skip
         pass
-    scores = masked_word_scores(
-        model, heldout, masking=masking, batch_size=options.batch_size, device=accelerator.device
-    )
+    scores = masked_word_scores(model, heldout, masking=masking, device=accelerator.device)
     with (
         whole_folder("models/teacher") as folder,
         whole("reports/pretrain/curve.tsv") as curve,

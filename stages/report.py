@@ -14,9 +14,9 @@ from stages.parameters.whole import Whole
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.pipeline.tables import write_json
 from stages.reporting.charts import curves_svg
 from stages.reporting.page import render
+from stages.reporting.tables import write_json
 
 PACKAGES = ("torch", "transformers", "tokenizers", "accelerate")
 Curves = dict[str, list[dict[str, str]]]

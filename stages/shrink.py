@@ -14,7 +14,7 @@ from stages.parameters.section import Section
 from stages.pipeline.outputs import whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.pipeline.tables import write_json
+from stages.reporting.tables import write_json
 from stages.text.tokenizer import load_tokenizer, save_tokenizer
 
 

@@ -12,20 +12,22 @@ from stages.training.masked_words import masked_logits
 
 BLOCKS = 512
 """Blocks measured at most: enough to tell half a percent."""
+BATCH = 32
+"""Blocks that are masked together: fixed, so that the masks depend on nothing else."""
 SEED, PROBABILITY = 0, 0.15
 """Of the masks: every model is asked the same, however it was trained."""
 
 
 def masked_word_scores(
-    model: BertForPreTraining, blocks: np.ndarray, *, masking: Masking, batch_size: int, device: torch.device
+    model: BertForPreTraining, blocks: np.ndarray, *, masking: Masking, device: torch.device
 ) -> dict[str, float]:
     """Cross-entropy (natural log) and accuracy at masked positions, over the first BLOCKS of `blocks` [N, L]."""
     model.eval()
     masking = replace(masking, probability=PROBABILITY, whole_words=False)
     loss, right, count = 0.0, 0, 0
-    for start in range(0, min(BLOCKS, len(blocks)), batch_size):
-        rows = blocks[start : min(start + batch_size, BLOCKS)]
-        batch = mask_blocks(rows, masking=masking, position=(SEED, start), device=device)
+    blocks = blocks[:BLOCKS]
+    for start in range(0, len(blocks), BATCH):
+        batch = mask_blocks(blocks[start : start + BATCH], masking=masking, position=(SEED, start), device=device)
         with torch.inference_mode():
             logits_MV = masked_logits(model, batch)
         loss += F.cross_entropy(logits_MV, batch["targets"], reduction="sum").item()

@@ -44,9 +44,9 @@ def test_a_pair_keeps_an_empty_second_text():
 @pytest.mark.parametrize(
     ("changed", "names", "message"),
     [
-        ({"sentence": " \n"}, None, "text is empty; wanted at least one visible character"),
-        ({"sentence": None}, None, r"column 'sentence' is missing \(null\); wanted a text"),
-        ({"sentence": 5}, None, r"column 'sentence' holds 5 \(int\); wanted a text"),
+        ({"sentence": " \n"}, None, "is empty; wanted at least one visible character"),
+        ({"sentence": None}, None, r"text \(column 'sentence'\) is missing \(null\); wanted a text"),
+        ({"sentence": 5}, None, r"text \(column 'sentence'\) is 5 \(int\); wanted a text"),
         ({"label": None}, None, "label is empty"),
         ({"label": " "}, None, "label is empty"),
         ({"label": float("nan")}, None, "label is empty"),

@@ -37,7 +37,7 @@ def test_an_inside_tag_may_begin_an_entity():
     [
         (["a", "b", "c"], ["O"] * 4, None, "3 words but 4 tags; wanted one tag per word"),
         ([], [], None, "the row has no words"),
-        (["a", None], ["O", "O"], None, "word 2 is None; wanted a text"),
+        (["a", None], ["O", "O"], None, r"word 2 is missing \(null\); wanted a text"),
         (None, ["O"], None, "words are None; wanted a list, or a text parted at spaces"),
         (["a"], 3, None, "tags are 3; wanted a list"),
         (["a"], ["PER"], None, "tag 'PER' is not BIO; wanted O, B-type or I-type"),

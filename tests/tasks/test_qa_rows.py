@@ -66,10 +66,10 @@ def test_bad_answers_are_refused_with_what_is_wrong(answers, message):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"question": " "}, "question is ' '; wanted a text with at least one visible character"),
-        ({"context": None}, "context is None; wanted a text"),
-        ({"key": ""}, "id is ''; wanted a text"),
-        ({"key": None}, "id is None; wanted a text"),
+        ({"question": " "}, "question is empty; wanted at least one visible character"),
+        ({"context": None}, r"context is missing \(null\); wanted a text"),
+        ({"key": ""}, "id is empty; wanted at least one visible character"),
+        ({"key": None}, r"id is missing \(null\); wanted a text"),
     ],
 )
 def test_a_bad_row_is_refused_with_what_is_wrong(changed, message):

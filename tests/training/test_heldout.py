@@ -38,8 +38,11 @@ def by_hand(model: BertForPreTraining, blocks: np.ndarray, *, batch_size: int) -
 
 
 @pytest.mark.parametrize("batch_size", [2, 7, 20])
-def test_loss_and_accuracy_are_means_over_masked_words(model: BertForPreTraining, batch_size: int):
-    found = heldout.masked_word_scores(model, BLOCKS, masking=MASKING, batch_size=batch_size, device=CPU)
+def test_loss_and_accuracy_are_means_over_masked_words(
+    model: BertForPreTraining, batch_size: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heldout, "BATCH", batch_size)
+    found = heldout.masked_word_scores(model, BLOCKS, masking=MASKING, device=CPU)
     assert found == pytest.approx(by_hand(model, BLOCKS, batch_size=batch_size), abs=2e-5)
 
 
@@ -47,11 +50,11 @@ def test_a_model_that_knows_the_word_scores_one(model: BertForPreTraining):
     blocks = np.array([[2, *[50] * 36, 3]], dtype=np.uint16)
     with torch.no_grad():
         model.cls.predictions.bias[50] = 100.0
-    found = heldout.masked_word_scores(model, blocks, masking=MASKING, batch_size=3, device=CPU)
+    found = heldout.masked_word_scores(model, blocks, masking=MASKING, device=CPU)
     assert found == {"loss": 0.0, "accuracy": 1.0}
 
 
 def test_no_more_than_so_many_blocks_are_measured(model: BertForPreTraining, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(heldout, "BLOCKS", 5)
-    found = heldout.masked_word_scores(model, BLOCKS, masking=MASKING, batch_size=3, device=CPU)
-    assert found == heldout.masked_word_scores(model, BLOCKS[:5], masking=MASKING, batch_size=3, device=CPU)
+    found = heldout.masked_word_scores(model, BLOCKS, masking=MASKING, device=CPU)
+    assert found == heldout.masked_word_scores(model, BLOCKS[:5], masking=MASKING, device=CPU)

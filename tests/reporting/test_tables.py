@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.pipeline.tables import write_curve, write_json
+from stages.reporting.tables import write_curve, write_json
 
 
 def test_json_has_sorted_keys_and_text_as_it_is(tmp_path: Path):
