@@ -50,7 +50,7 @@ def main(p: Parameters, run: Run) -> None:
     for who in ("teacher", "student"):
         model = kind.build(models / who, labels=labels, seed=0).to(accelerator.device)
         predictions[who], sizes[who] = scorer.predictions(model, test), count_parameters(model)
-    scores = {who: _rounded(metrics.scores(made, test.rows)) for who, made in predictions.items()}
+    scores = {who: _rounded(metrics.scores(made, test.rows, labels=labels)) for who, made in predictions.items()}
     kept = scores["student"][task.metric] / scores["teacher"][task.metric] if scores["teacher"][task.metric] else 0.0
     reports = Path("reports/tasks") / run.key
     with whole(reports / "metrics.json") as file, whole(reports / "predictions.parquet") as table:

@@ -47,6 +47,7 @@ def main(p: Parameters, run: Run) -> None:
     scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
                     accelerator=accelerator)  # fmt: skip
     validation = scorer.load(read_rows(data, "validation"))
+    scorer.require(task.metric, validation.rows)
     curve = fit(
         TaskPrediction(model, kind, hard=1.0, soft=0.0, temperature=1.0),
         model,

@@ -30,8 +30,8 @@ class Parameters(Section):
 
 def main(p: Parameters, run: Run) -> None:
     kind = import_module(f"stages.tasks.{p.task.kind}_rows")
-    splits = _splits(p.task.data, kind)
-    labels = _labels(p.task.data, splits["train"], kind)
+    splits, names = _splits(p.task.data, kind)
+    labels = _labels(p.task.data, splits["train"], kind, names=names)
     for split in SPLITS:
         for number, row in enumerate(splits[split], start=1):
             _locate(lambda row=row: kind.check_row(row, labels=labels), p.task.data, split, number)
@@ -43,29 +43,30 @@ def main(p: Parameters, run: Run) -> None:
     say(f"data/tasks/{run.key}: {sizes} rows" + (f", {len(labels)} labels" if labels else ""))
 
 
-def _splits(data: Data, kind: Any) -> dict[str, list[dict]]:
-    train, validation, test = (_read(data, split, kind) if isinstance(split, str) else None
-                               for split in (data.splits.train, data.splits.validation, data.splits.test))  # fmt: skip
-    assert train is not None and test is not None
-    if validation is None:
-        assert isinstance(data.splits.validation, float)
+def _splits(data: Data, kind: Any) -> tuple[dict[str, list[dict]], list[str] | None]:
+    """The rows of each split, and the class names that the source has for its labels."""
+    train, names = _read(data, data.splits.train, kind)
+    if isinstance(data.splits.validation, str):
+        validation, _ = _read(data, data.splits.validation, kind)
+    else:
         train, validation = keep_back(train, fraction=data.splits.validation)
+    test, _ = _read(data, data.splits.test, kind)
     if data.max_rows is not None:
         train = take(train, at_most=data.max_rows)
     for name, rows in (("train", train), ("validation", validation)):
         if not rows:
             raise InputError(f"{data.source}: data.splits.validation {data.splits.validation} leaves no {name} rows")
-    return {"train": train, "validation": validation, "test": test}
+    return {"train": train, "validation": validation, "test": test}, names
 
 
-def _labels(data: Data, train: list[dict], kind: Any) -> list[str] | None:
+def _labels(data: Data, train: list[dict], kind: Any, *, names: list[str] | None) -> list[str] | None:
     try:
-        return kind.label_names(train)
+        return kind.label_names(train, names=names)
     except InputError as error:
         raise InputError(f"{data.source}, split {data.splits.train}: {error}") from None
 
 
-def _read(data: Data, split: str, kind: Any) -> list[dict]:
+def _read(data: Data, split: str, kind: Any) -> tuple[list[dict], list[str] | None]:
     columns = kind.Columns.model_validate(data.columns)
     rows, features = open_split(Path(data.source), config=data.config, split=split)
     first = next(rows)
@@ -74,7 +75,7 @@ def _read(data: Data, split: str, kind: Any) -> list[dict]:
     read = [_locate(lambda: kind.read_row(first, columns=columns, names=names), data, split, 1)]
     for number, row in enumerate(rows, start=2):
         read.append(_locate(lambda row=row: kind.read_row(row, columns=columns, names=names), data, split, number))
-    return read
+    return read, names
 
 
 def _locate(step: Any, data: Data, split: str, number: int) -> Any:

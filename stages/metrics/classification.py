@@ -5,23 +5,22 @@ from collections import Counter
 NAMES = ("accuracy", "f1_macro", "f1", "matthews")
 
 
-def scores(predictions: list[str], rows: list[dict]) -> dict[str, float]:
+def scores(predictions: list[str], rows: list[dict], *, labels: list[str]) -> dict[str, float]:
     """Accuracy, macro F1 and Matthews' correlation, which is 0 where predictions or gold labels are all the same.
 
-    With exactly two gold labels also `f1`, that of the second in sorted order ("1" of "0" and "1", "positive" of
-    "negative" and "positive").
+    Where the task has exactly two labels also `f1`, that of the second ("equivalent" of MRPC's "not_equivalent" and
+    "equivalent").
     """
     # Here and not above, since readers of NAMES alone would wait two seconds for it.
     from sklearn.metrics import accuracy_score, f1_score
 
     gold = [row["label"] for row in rows]
-    labels = sorted(set(gold))
     found = {
         "accuracy": accuracy_score(gold, predictions),
         "f1_macro": f1_score(gold, predictions, average="macro"),
     }
     if len(labels) == 2:
-        found["f1"] = f1_score(gold, predictions, labels=labels[1:], average="macro")
+        found["f1"] = f1_score(gold, predictions, labels=labels[1:], average="macro", zero_division=0.0)
     return {name: float(value) for name, value in (found | {"matthews": _matthews(gold, predictions)}).items()}
 
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 NAMES = ("f1", "precision", "recall", "accuracy")
 
 
-def scores(predictions: list[list[str]], rows: list[dict]) -> dict[str, float]:
+def scores(predictions: list[list[str]], rows: list[dict], *, labels: list[str]) -> dict[str, float]:
     """Precision, recall and F1 of whole entities (words and type both right), and accuracy over words.
 
     A share of nothing (no entity predicted, no entity there) is 0.

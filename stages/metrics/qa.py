@@ -15,7 +15,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def scores(predictions: list[str], rows: list[dict]) -> dict[str, float]:
+def scores(predictions: list[str], rows: list[dict], *, labels: None) -> dict[str, float]:
     """Exact match and F1 over words, of each question's best gold answer, as means over questions, 0 to 1.
 
     A question without an answer is right (1) if the prediction is empty, and else wrong (0).

@@ -6,7 +6,7 @@ NAMES = ("pearson", "spearman")
 """What may choose an epoch: higher is better."""
 
 
-def scores(predictions: list[float], rows: list[dict]) -> dict[str, float]:
+def scores(predictions: list[float], rows: list[dict], *, labels: None) -> dict[str, float]:
     """Pearson's and Spearman's correlation with the gold scores, and the mean squared error.
 
     A correlation with a constant is not defined; it is reported as 0, since a constant tells nothing about the others.

@@ -48,9 +48,13 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     return read_texts(row, text=columns.text) | {"label": _label(row[columns.label], names=names)}
 
 
-def label_names(train_rows: list[dict]) -> list[str]:
-    """The sorted labels of the training rows. Raises InputError where there are fewer than two to tell apart."""
-    labels = sorted({row["label"] for row in train_rows})
+def label_names(train_rows: list[dict], *, names: list[str] | None) -> list[str]:
+    """The labels of the training rows, in the order of the source's class names, or sorted where it has none.
+
+    Raises InputError where there are fewer than two to tell apart.
+    """
+    found = {row["label"] for row in train_rows}
+    labels = sorted(found) if names is None else [name for name in names if name in found]
     if len(labels) < 2:
         raise InputError(f"the training rows have {len(labels)} label(s) {labels}; wanted two or more")
     return labels

@@ -62,7 +62,7 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     return {"words": words, "tags": [_tag(tag, names=names) for tag in tags]}
 
 
-def label_names(train_rows: list[dict]) -> list[str]:
+def label_names(train_rows: list[dict], *, names: list[str] | None) -> list[str]:
     """`O`, then B- and I- of every entity type in the training rows, sorted.
 
     Both of each type even where train has one of the two: a two-word entity of a type that train shows in single words

@@ -73,7 +73,7 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     return read
 
 
-def label_names(train_rows: list[dict]) -> None:
+def label_names(train_rows: list[dict], *, names: list[str] | None) -> None:
     """None: an answer is a span, not a class."""
     return None
 

@@ -51,7 +51,7 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     return read
 
 
-def label_names(train_rows: list[dict]) -> None:
+def label_names(train_rows: list[dict], *, names: list[str] | None) -> None:
     """None: a score has no classes."""
     return None
 

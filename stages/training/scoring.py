@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from stages.pipeline.errors import InputError
 from stages.training.prediction import predict
 
 
@@ -38,4 +39,11 @@ class Scorer:
         return self._kind.decode(logits, features=data.features, rows=data.rows, labels=self._labels, **self._decoding)
 
     def scores(self, model: Any, data: Encoded) -> dict[str, float]:
-        return self._metrics.scores(self.predictions(model, data), data.rows)
+        return self._metrics.scores(self.predictions(model, data), data.rows, labels=self._labels)
+
+    def require(self, metric: str, rows: list[dict]) -> None:
+        """Raise InputError if `metric` is not defined for a task with these labels, before anything is trained."""
+        defined = self._metrics.scores(self._metrics.baseline(rows, rows), rows, labels=self._labels)
+        if metric not in defined:
+            count = len(self._labels or [])
+            raise InputError(f"metric {metric!r} is not defined for {count} labels; wanted is one of {', '.join(defined)}")

@@ -36,18 +36,18 @@ def test_entities_are_those_of_conlleval(sentence, entities):
 
 def test_scores_are_the_hand_worked_ones():
     gold = rows("B-x I-x O B-y", "B-x O")
-    found = ner.scores([tags("B-x I-x O B-x"), tags("B-x B-y")], gold)
+    found = ner.scores([tags("B-x I-x O B-x"), tags("B-x B-y")], gold, labels=[])
     assert tuple(found) == ner.NAMES
     assert found == pytest.approx({"f1": 4 / 7, "precision": 2 / 4, "recall": 2 / 3, "accuracy": 4 / 6})
 
 
 def test_an_entity_does_not_go_on_into_the_next_sentence():
-    assert ner.scores([["B-x"], ["I-x"]], rows("B-x", "B-x"))["f1"] == 1.0
+    assert ner.scores([["B-x"], ["I-x"]], rows("B-x", "B-x"), labels=[])["f1"] == 1.0
 
 
 @pytest.mark.parametrize(("predicted", "gold"), [("O", "O"), ("B-x", "O"), ("O", "B-x")])
 def test_a_share_of_nothing_is_zero(predicted, gold):
-    found = ner.scores([[predicted]], rows(gold))
+    found = ner.scores([[predicted]], rows(gold), labels=[])
     assert (found["f1"], found["precision"], found["recall"]) == (0.0, 0.0, 0.0)
 
 
@@ -57,7 +57,7 @@ def test_scores_are_those_of_seqeval_on_any_tags(sentences):
     predicted = [[one for one, _ in sentence] for sentence in sentences]
     gold = [[other for _, other in sentence] for sentence in sentences]
     undefined: dict[str, Any] = {"zero_division": 0}  # seqeval takes a number, its annotation says str
-    found = ner.scores(predicted, [{"tags": tags} for tags in gold])
+    found = ner.scores(predicted, [{"tags": tags} for tags in gold], labels=[])
     assert found == pytest.approx(
         {
             "f1": f1_score(gold, predicted, **undefined),

@@ -61,9 +61,14 @@ def test_a_bad_row_is_refused_with_what_is_wrong(changed, names, message):
 
 
 def test_label_names_are_sorted_and_at_least_two():
-    assert label_names([{"label": label} for label in ("b", "10", "a", "9", "b")]) == ["10", "9", "a", "b"]
+    assert label_names([{"label": label} for label in ("b", "10", "a", "9", "b")], names=None) == ["10", "9", "a", "b"]
     with pytest.raises(InputError, match=r"1 label\(s\) \['b'\]; wanted two or more"):
-        label_names([{"label": "b"}])
+        label_names([{"label": "b"}], names=None)
+
+
+def test_label_names_keep_the_order_of_the_sources_class_names():
+    rows = [{"label": label} for label in ("equivalent", "not_equivalent", "equivalent")]
+    assert label_names(rows, names=["not_equivalent", "unsure", "equivalent"]) == ["not_equivalent", "equivalent"]
 
 
 def test_a_label_that_train_lacks_is_refused():

@@ -78,7 +78,7 @@ def test_a_bad_row_is_refused_with_what_is_wrong(changed, message):
 
 
 def test_there_are_no_label_names():
-    assert label_names([read("Ann")]) is None
+    assert label_names([read("Ann")], names=None) is None
 
 
 def test_an_answer_that_is_not_in_its_context_is_refused_later_too():

@@ -38,7 +38,7 @@ def test_a_bad_label_is_refused_with_what_is_wrong(label, names, message):
 
 
 def test_there_are_no_label_names():
-    assert label_names([read(1.0)]) is None
+    assert label_names([read(1.0)], names=None) is None
 
 
 def test_a_score_that_is_not_finite_is_refused_later_too():
