@@ -16,7 +16,7 @@ from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_curve, write_json
 from stages.text.blocks_file import read_blocks
 from stages.text.tokenizer import load_tokenizer, save_tokenizer
-from stages.training.blocks import masked_batch, masking_for
+from stages.training.blocks import growing_length, masked_batch, masking_for
 from stages.training.heldout import masked_word_scores
 from stages.training.loop import Memory, train
 from stages.training.machine import set_up
@@ -33,7 +33,8 @@ def main(p: Parameters, run: Run) -> None:
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
     tokenizer, model = load_tokenizer(Path("models/tokenizer")), load_checkpoint(Path("models/initial"))
     blocks, heldout = (read_blocks(Path("data/packed") / f"{split}.npy") for split in ("train", "heldout"))
-    require_positions(blocks.shape[1], model.config)
+    length = blocks.shape[1]
+    require_positions(length, model.config)
     masking = masking_for(tokenizer, probability=options.mask_probability, whole_words=options.whole_words,
                           vocab_size=model.config.vocab_size)  # fmt: skip
     set_dropout(model, hidden=options.dropout)
@@ -41,8 +42,9 @@ def main(p: Parameters, run: Run) -> None:
     memory = Memory()
     for _ in train(
         MaskedWords(model),
-        batches=lambda step: masked_batch(blocks, step, batch_size=options.batch_size, seed=options.seed,
-                                          masking=masking, device=accelerator.device),
+        batches=lambda step: masked_batch(
+            blocks, step, batch_size=options.batch_size, seed=options.seed, masking=masking, device=accelerator.device,
+            length=growing_length(step, steps=options.steps, longest=length, doublings=options.length_doublings)),
         steps=options.steps, rate=options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay,
         seed=options.seed, accelerator=accelerator, memory=memory, folder=run.resume, label="pretrain",
     ):  # fmt: skip

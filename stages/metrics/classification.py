@@ -20,7 +20,7 @@ def scores(predictions: list[str], rows: list[dict], *, labels: list[str]) -> di
         "f1_macro": f1_score(gold, predictions, average="macro"),
     }
     if len(labels) == 2:
-        found["f1"] = f1_score(gold, predictions, labels=labels[1:], average="macro", zero_division=0.0)
+        found["f1"] = f1_score(gold, predictions, labels=labels[1:], average="macro", zero_division=0.0)  # pyright: ignore[reportArgumentType]
     return {name: float(value) for name, value in (found | {"matthews": _matthews(gold, predictions)}).items()}
 
 

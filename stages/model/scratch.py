@@ -1,5 +1,6 @@
 """A BERT with random weights."""
 
+import math
 from typing import Any
 
 import torch
@@ -7,6 +8,21 @@ from transformers import BertConfig, BertForPreTraining
 
 
 def from_scratch(*, seed: int, **shape: Any) -> BertForPreTraining:
-    """A random BERT; `shape` are BertConfig's own names."""
+    """A random BERT; `shape` are BertConfig's own names.
+
+    Its position embeddings start as sinusoids (Vaswani et al. 2017, section 3.5) of the size of BERT's random ones, and
+    are learnt from there: neighbours are then alike from the first step.
+    """
     torch.manual_seed(seed)
-    return BertForPreTraining(BertConfig(**shape, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    model = BertForPreTraining(BertConfig(**shape, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    positions = model.bert.embeddings.position_embeddings.weight
+    with torch.no_grad():
+        positions.copy_(sinusoids(*positions.shape) * model.config.initializer_range * math.sqrt(2.0))
+    return model
+
+
+def sinusoids(count: int, width: int) -> torch.Tensor:
+    """Sines in even columns and cosines in odd ones, [count, width]: wavelengths from 2 pi to 10000 * 2 pi."""
+    rates = 10000.0 ** (-torch.arange(0, width, 2) / width)
+    angles = torch.arange(count)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]

@@ -8,6 +8,8 @@ from stages.parameters.initialize import Scratch
 from stages.parameters.whole import Whole
 from stages.pipeline.errors import InputError
 
+SHORTEST = 8  # tokens in a sequence
+
 
 def across_sections(whole: Whole) -> Iterator[str]:
     """A line for each contradiction between sections.
@@ -17,9 +19,19 @@ def across_sections(whole: Whole) -> Iterator[str]:
     scratch = whole.initialize.scratch
     if whole.initialize.source == "data/corpus" and scratch is None:
         yield "initialize.scratch: is null, but initialize.source is the corpus: a new model needs its shape"
+    yield from _not_halved(whole)
     if scratch:
         yield from _cut_from(scratch, whole)
         yield from _too_long(scratch, whole)
+
+
+def _not_halved(whole: Whole) -> Iterator[str]:
+    length, doublings = whole.pack.sequence_length, whole.pretrain.length_doublings
+    if length % 2**doublings or length >> doublings < SHORTEST:
+        yield (
+            f"pretrain.length_doublings: is {doublings}, but pack.sequence_length {length} cannot be halved so often; "
+            f"wanted is a whole number of tokens, {SHORTEST} or more"
+        )
 
 
 def _cut_from(scratch: Scratch, whole: Whole) -> Iterator[str]:

@@ -24,6 +24,8 @@ class Optimization(Section):
 class Pretrain(Optimization):
     steps: NotNegative
     """0 takes the starting weights as they are."""
+    length_doublings: NotNegative
+    """How often the length of sequences doubles until it is pack.sequence_length; 0 has full length all along."""
     mask_probability: Share
     whole_words: bool
     """Mask all pieces of a word together."""

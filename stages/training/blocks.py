@@ -33,11 +33,32 @@ def masking_for(tokenizer, *, probability: float, whole_words: bool, vocab_size:
 
 
 def masked_batch(
-    blocks: np.ndarray, step: int, *, batch_size: int, seed: int, masking: Masking, device: torch.device
+    blocks: np.ndarray,
+    step: int,
+    *,
+    batch_size: int,
+    seed: int,
+    masking: Masking,
+    device: torch.device,
+    length: int | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Step `step` of training on `blocks` [N, L]: blocks in a new order and newly masked in each epoch."""
+    """Step `step` of training on `blocks` [N, L]: blocks in a new order and newly masked in each epoch.
+
+    With `length`, which divides L, the blocks are cut into that much shorter ones, as many tokens in all.
+    """  # fmt: skip
     rows = block_rows(step, batch_size=batch_size, count=len(blocks), seed=seed)
-    return mask_blocks(blocks[np.sort(rows)], masking=masking, position=(seed, step), device=device)
+    cut = blocks[np.sort(rows)].reshape(-1, length or blocks.shape[1])
+    return mask_blocks(cut, masking=masking, position=(seed, step), device=device)
+
+
+def growing_length(step: int, *, steps: int, longest: int, doublings: int) -> int:
+    """The length of sequences at a step: from longest / 2^doublings it doubles after equal shares of the steps.
+
+    The first thing a new model learns is to look at neighbours, and among few others they are found sooner
+    (sequence length warm-up: Li et al. 2022, "The Stability-Efficiency Dilemma", who grow it linearly; BERT itself
+    trains on 128 tokens before 512, Devlin et al. 2019, A.2).
+    """
+    return longest >> (doublings - step * (doublings + 1) // steps)
 
 
 def mask_blocks(

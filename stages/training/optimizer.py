@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-BETAS, EPSILON, CLIP = (0.9, 0.999), 1e-6, 1.0
-"""Of BERT (Devlin et al. 2019, appendix A.2; its code's epsilon); gradients are clipped to this norm."""
+BETAS, EPSILON, CLIP = (0.9, 0.98), 1e-6, 1.0
+"""Of RoBERTa (Liu et al. 2019, section 3.1), BERT's but for the second beta, which suits runs of few steps; gradients
+are clipped to this norm, BERT's."""
 
 
 def adamw(module: nn.Module, *, weight_decay: float) -> torch.optim.AdamW:

@@ -46,4 +46,6 @@ class Scorer:
         defined = self._metrics.scores(self._metrics.baseline(rows, rows), rows, labels=self._labels)
         if metric not in defined:
             count = len(self._labels or [])
-            raise InputError(f"metric {metric!r} is not defined for {count} labels; wanted is one of {', '.join(defined)}")
+            raise InputError(
+                f"metric {metric!r} is not defined for {count} labels; wanted is one of {', '.join(defined)}"
+            )

@@ -26,7 +26,7 @@ SCRIPTS = [file for file in PYTHON if file.count("/") == 1 and not file.endswith
 MAY_IMPORT = {
     "model": {"pipeline/errors"},
     "parameters": {"model/layers", "pipeline/errors"},
-    "sources/documentation": {"pipeline/errors"},
+    "sources/documentation": {"pipeline/errors", "pipeline/parent"},
     "sources/hub": {"pipeline/errors"},
     "tasks": {"pipeline/errors"},
     "text": {"pipeline/errors"},

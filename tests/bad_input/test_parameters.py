@@ -105,8 +105,16 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     (
         "blocks longer than the positions",
-        {"pack.sequence_length": 257},
-        ["pack.sequence_length: is 257, above initialize.scratch.max_position_embeddings"],
+        {"pack.sequence_length": 264},
+        ["pack.sequence_length: is 264, above initialize.scratch.max_position_embeddings"],
+    ),
+    (
+        "a length that cannot be halved so often",
+        {"pretrain.length_doublings": 5},
+        [
+            "pretrain.length_doublings: is 5, but pack.sequence_length 128 cannot be halved so often; "
+            "wanted is a whole number of tokens, 8 or more"
+        ],
     ),
     (
         "nothing to learn from the teacher",

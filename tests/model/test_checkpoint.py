@@ -1,6 +1,7 @@
 """Checkpoints: the same bytes back, and a reason where there is nothing to load."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertMo
 from stages.model.checkpoint import load_checkpoint, require_positions, save, set_dropout
 from stages.model.scratch import from_scratch
 from stages.pipeline.errors import InputError
-from tests.model.conftest import CONFIG
+from tests.tiny_bert import CONFIG
 
 WEIGHTS = "model.safetensors"
 
@@ -115,6 +116,15 @@ def test_a_random_bert_is_a_function_of_its_seed():
     shape: dict[str, Any] = {key: value for key, value in CONFIG.items() if "dropout" not in key}
     assert same(from_scratch(seed=4, **shape), from_scratch(seed=4, **shape))
     assert not same(from_scratch(seed=4, **shape), from_scratch(seed=5, **shape))
+
+
+def test_the_position_embeddings_of_a_random_bert_are_sinusoids():
+    sizes = {"vocab_size": 9, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 5}
+    model = from_scratch(seed=4, hidden_size=4, max_position_embeddings=3, **sizes)
+    rates = (1.0, 0.01)  # 10000^0 and 10000^(-2/4)
+    wanted = [[wave(place * rate) for rate in rates for wave in (math.sin, math.cos)] for place in range(3)]
+    found = model.bert.embeddings.position_embeddings.weight
+    torch.testing.assert_close(found, torch.tensor(wanted) * 0.02 * math.sqrt(2))
 
 
 def test_dropout_is_set_everywhere_but_on_attention(teacher: BertForPreTraining):

@@ -60,7 +60,7 @@ def by_the_book(objective: Objective, *, steps: int) -> list[tuple[float, dict[s
     )
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}],
-        lr=RATE, betas=(0.9, 0.999), eps=1e-6, fused=True,
+        lr=RATE, betas=(0.9, 0.98), eps=1e-6, fused=True,
     )  # fmt: skip
     seen: list[tuple[float, dict[str, float]]] = []
     for step in range(steps):

@@ -1,12 +1,15 @@
 """Packed blocks: documents do not see each other, and logits at masked positions are those of the whole model."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
-from stages.training.blocks import Masking, mask_blocks, masked_batch, masking_for
+from stages.training.blocks import Masking, growing_length, mask_blocks, masked_batch, masking_for
 from stages.training.masked_words import MaskedWords, encode_blocks, masked_logits
 
 CPU = torch.device("cpu")
@@ -76,6 +79,26 @@ def test_a_step_has_its_rows_and_its_masks_whenever_it_is_asked():
     steps = [masked_batch(blocks, step, batch_size=4, seed=8, masking=MASKING, device=CPU) for step in (7, 3, 7)]
     assert all(torch.equal(steps[0][name], steps[2][name]) for name in steps[0])
     assert not torch.equal(steps[0]["input_ids"], steps[1]["input_ids"])
+
+
+def test_a_step_of_short_sequences_has_the_tokens_of_one_of_long_ones():
+    blocks = np.arange(5, 5 + 6 * 12, dtype=np.uint16).reshape(6, 12)
+    options: dict[str, Any] = {
+        "batch_size": 4,
+        "seed": 8,
+        "masking": dataclasses.replace(MASKING, probability=0.0),
+        "device": CPU,
+    }
+    whole = masked_batch(blocks, 3, **options)["input_ids"]
+    short = masked_batch(blocks, 3, **options, length=3)
+    assert torch.equal(short["input_ids"], whole.reshape(16, 3))
+    assert short["visible"].shape == (16, 1, 3, 3)
+
+
+def test_the_length_doubles_after_equal_shares_of_the_steps():
+    lengths = [growing_length(step, steps=8, longest=32, doublings=3) for step in range(8)]
+    assert lengths == [4, 4, 8, 8, 16, 16, 32, 32]
+    assert [growing_length(step, steps=3, longest=32, doublings=0) for step in range(3)] == [32] * 3
 
 
 def test_what_masking_knows_of_a_vocabulary():

@@ -14,7 +14,9 @@ def scorer(labels: list[str]) -> Scorer:
 
 
 def test_f1_of_one_label_needs_two_labels():
-    with pytest.raises(InputError, match="metric 'f1' is not defined for 3 labels; wanted is one of accuracy, f1_macro"):
+    with pytest.raises(
+        InputError, match="metric 'f1' is not defined for 3 labels; wanted is one of accuracy, f1_macro"
+    ):
         scorer(["a", "b", "c"]).require("f1", ROWS)
     scorer(["a", "b"]).require("f1", ROWS[:2])
 

@@ -6,11 +6,13 @@ Nothing is imported from the packages and nothing of them is executed: their fil
 import gc
 import itertools
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.pipeline.parent import die_with_parent
 from stages.sources.documentation import answers, docstrings, entities, layout, library, names, packages, prose, splits
 from stages.sources.documentation.options import Options
 
@@ -31,6 +33,7 @@ TASKS = {
 }
 LARGEST_LABEL = 0.22  # of the rows of `library`
 WITHOUT_NAMES = 0.15  # of the rows of `entities`
+MODULES_AT_ONCE = 50  # that a process reads between two reports
 
 
 def write(folder: Path, *, options: Options) -> None:
@@ -71,14 +74,19 @@ def _write(folder: Path, *, options: Options) -> None:
 
 def _read(distributions: Iterable[str]) -> tuple[list[Part], names.Index]:
     """Every docstring with its layout, and the names that the packages define."""
-    found: list[docstrings.Docstring] = []
+    found: list[Part] = []
     definitions: list[docstrings.Definition] = []
-    for package in distributions:
-        for module, source in packages.python_sources(package):
-            texts, defined = docstrings.read(source, package=package, module=module)
-            found.extend(texts)
+    sources = ((package, *source) for package in distributions for source in packages.python_sources(package))
+    with ProcessPoolExecutor(initializer=die_with_parent) as processes:
+        for parts, defined in processes.map(_read_one, *zip(*sources, strict=True), chunksize=MODULES_AT_ONCE):
+            found.extend(parts)
             definitions.extend(defined)
-    return [(docstring, layout.parse(docstring.text)) for docstring in found], names.index(definitions)
+    return found, names.index(definitions)
+
+
+def _read_one(package: str, module: str, source: str) -> tuple[list[Part], list[docstrings.Definition]]:
+    texts, defined = docstrings.read(source, package=package, module=module)
+    return [(docstring, layout.parse(docstring.text)) for docstring in texts], defined
 
 
 def _corpus(parts: list[Part]) -> Iterator[dict[str, object]]:
