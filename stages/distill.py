@@ -1,7 +1,7 @@
 """General distillation: the student learns the teacher's inner states, and its masked words, on the corpus.
 
 In: models/teacher, models/shrunk, data/packed.
-Out: models/student, reports/distill/curve.tsv, reports/distill/metrics.json.
+Out: models/student, reports/distill/{curve.tsv,metrics.json,machine.json}.
 """
 
 import json
@@ -28,7 +28,7 @@ from stages.training.distillation import GeneralDistillation
 from stages.training.heldout import masked_word_scores
 from stages.training.imitation import Imitation
 from stages.training.loop import Memory, train
-from stages.training.machine import set_up
+from stages.training.machine import describe, set_up
 from stages.training.teaching import show_blocks
 
 TEACHER, SHRUNK = Path("models/teacher"), Path("models/shrunk")
@@ -75,12 +75,14 @@ def main(p: Parameters, run: Run) -> None:
         whole_folder("models/student") as folder,
         whole("reports/distill/curve.tsv") as curve,
         whole("reports/distill/metrics.json") as metrics,
+        whole("reports/distill/machine.json") as machine,
     ):
         save(student, folder)
         save_tokenizer(tokenizer, folder=folder)
         projections.save(maps, folder)
         write_curve(curve, memory.curve)
         write_json(metrics, {"masked_words": scores, "parameters": sizes})
+        write_json(machine, describe(accelerator))
     say(f"models/student: guesses {scores['student']['accuracy']:.1%} of masked words in held-out documents, "
         f"its teacher {scores['teacher']['accuracy']:.1%}")  # fmt: skip
 

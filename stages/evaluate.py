@@ -1,7 +1,7 @@
 """Predictions and scores of the teacher and the student on the test split, beside a trivial baseline.
 
 In: models/tasks/T/{teacher,student}, data/tasks/T.
-Out: reports/tasks/T/metrics.json, reports/tasks/T/predictions.parquet.
+Out: reports/tasks/T/{metrics.json,predictions.parquet,evaluate_machine.json}.
 """
 
 from importlib import import_module
@@ -21,7 +21,7 @@ from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
 from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer
-from stages.training.machine import set_up
+from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
 
 
@@ -53,9 +53,14 @@ def main(p: Parameters, run: Run) -> None:
     scores = {who: _rounded(metrics.scores(made, test.rows, labels=labels)) for who, made in predictions.items()}
     kept = scores["student"][task.metric] / scores["teacher"][task.metric] if scores["teacher"][task.metric] else 0.0
     reports = Path("reports/tasks") / run.key
-    with whole(reports / "metrics.json") as file, whole(reports / "predictions.parquet") as table:
+    with (
+        whole(reports / "metrics.json") as file,
+        whole(reports / "predictions.parquet") as table,
+        whole(reports / "evaluate_machine.json") as machine,
+    ):
         write_json(file, {who: scores[who] | sizes.get(who, {}) for who in scores} | {"retained": round(kept, 5)})
         pq.write_table(pa.table(predictions), table, compression="zstd")
+        write_json(machine, describe(accelerator))
     say(f"{run.key}: {task.metric} of teacher {scores['teacher'][task.metric]:.4f}, of student "
         f"{scores['student'][task.metric]:.4f}, of the baseline {scores['baseline'][task.metric]:.4f}")  # fmt: skip
 

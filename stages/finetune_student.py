@@ -1,7 +1,7 @@
 """Fine-tune the student for one task, taught by the fine-tuned teacher: inner states first, then predictions.
 
 In: models/student, models/tasks/T/teacher, data/tasks/T.
-Out: models/tasks/T/student, reports/tasks/T/student_curve.tsv and intermediate_curve.tsv.
+Out: models/tasks/T/student, reports/tasks/T/{intermediate_curve.tsv,student_curve.tsv,student_machine.json}.
 """
 
 from importlib import import_module
@@ -19,13 +19,13 @@ from stages.parameters.section import Section
 from stages.parameters.task import FinetuneStudent
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
-from stages.reporting.tables import write_curve
+from stages.reporting.tables import write_curve, write_json
 from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
 from stages.training.imitation import Imitation
 from stages.training.loop import Memory, train
-from stages.training.machine import set_up
+from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
 from stages.training.task_batches import TaskBatches
 from stages.training.task_imitation import TaskImitation, show_rows
@@ -86,11 +86,13 @@ def main(p: Parameters, run: Run) -> None:
         whole_folder(f"models/tasks/{run.key}/student") as folder,
         whole(reports / "intermediate_curve.tsv") as first,
         whole(reports / "student_curve.tsv") as second,
+        whole(reports / "student_machine.json") as machine,
     ):
         save(student, folder)
         save_tokenizer(tokenizer, folder=folder)
         write_curve(first, memory.curve)
         write_curve(second, curve)
+        write_json(machine, describe(accelerator))
 
 
 def _imitate(

@@ -1,6 +1,6 @@
 """Fine-tune the teacher for one task on its gold labels.
 
-In: models/teacher, data/tasks/T. Out: models/tasks/T/teacher, reports/tasks/T/teacher_curve.tsv.
+In: models/teacher, data/tasks/T. Out: models/tasks/T/teacher, reports/tasks/T/{teacher_curve.tsv,teacher_machine.json}.
 """
 
 from importlib import import_module
@@ -14,11 +14,11 @@ from stages.parameters.section import Section
 from stages.parameters.task import FinetuneTeacher
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
-from stages.reporting.tables import write_curve
+from stages.reporting.tables import write_curve, write_json
 from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
-from stages.training.machine import set_up
+from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
 from stages.training.task_batches import TaskBatches
 from stages.training.task_prediction import TaskPrediction
@@ -57,13 +57,16 @@ def main(p: Parameters, run: Run) -> None:
         seed=options.seed, accelerator=accelerator, folder=run.resume, label=f"teacher of {run.key}",
         score=lambda: scorer.scores(model, validation)[task.metric],
     )  # fmt: skip
+    reports = Path("reports/tasks") / run.key
     with (
         whole_folder(f"models/tasks/{run.key}/teacher") as folder,
-        whole(f"reports/tasks/{run.key}/teacher_curve.tsv") as file,
+        whole(reports / "teacher_curve.tsv") as file,
+        whole(reports / "teacher_machine.json") as machine,
     ):
         save(model, folder)
         save_tokenizer(tokenizer, folder=folder)
         write_curve(file, curve)
+        write_json(machine, describe(accelerator))
 
 
 if __name__ == "__main__":

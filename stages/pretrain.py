@@ -1,7 +1,7 @@
 """Masked language modelling.
 
 In: models/initial, models/tokenizer, data/packed.
-Out: models/teacher, reports/pretrain/curve.tsv, reports/pretrain/metrics.json.
+Out: models/teacher, reports/pretrain/{curve.tsv,metrics.json,machine.json}.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from stages.text.tokenizer import load_tokenizer, save_tokenizer
 from stages.training.blocks import growing_length, masked_batch, masking_for
 from stages.training.heldout import masked_word_scores
 from stages.training.loop import Memory, train
-from stages.training.machine import set_up
+from stages.training.machine import describe, set_up
 from stages.training.masked_words import MaskedWords
 
 
@@ -54,11 +54,13 @@ def main(p: Parameters, run: Run) -> None:
         whole_folder("models/teacher") as folder,
         whole("reports/pretrain/curve.tsv") as curve,
         whole("reports/pretrain/metrics.json") as metrics,
+        whole("reports/pretrain/machine.json") as machine,
     ):
         save(model, folder)
         save_tokenizer(tokenizer, folder=folder)
         write_curve(curve, memory.curve)
         write_json(metrics, {"masked_words": scores})
+        write_json(machine, describe(accelerator))
     say(f"models/teacher: guesses {scores['accuracy']:.1%} of masked words in held-out documents")
 
 

@@ -1,12 +1,11 @@
-"""One page to look at, and the summary metrics and curves that git keeps for comparing commits.
+"""One page to look at, and the summary metrics, curves and machines that git keeps for comparing commits.
 
 In: reports/{pretrain,distill}, reports/tasks, all parameters.
-Out: reports/report.html, reports/metrics.json, reports/curves.
+Out: reports/report.html, reports/metrics.json, reports/machines.json, reports/curves.
 """
 
 import csv
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,6 @@ from stages.pipeline.stage import Run, run
 from stages.reporting.charts import curves_svg
 from stages.reporting.page import render
 from stages.reporting.tables import write_json
-
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate")
-Curves = dict[str, list[dict[str, str]]]
 
 
 class Parameters(Whole):
@@ -34,17 +30,20 @@ def main(p: Parameters, run: Run) -> None:
         for curve in ("teacher", "intermediate", "student"):
             files[f"{task}_{curve}"] = Path("reports/tasks") / task / f"{curve}_curve.tsv"
     summary = summarize(scores, {task: section.metric for task, section in p.tasks.items()}, general)
+    machines = group(_machines(list(p.tasks)))
     with (
         whole("reports/metrics.json") as file,
+        whole("reports/machines.json") as made_on,
         whole("reports/report.html") as page,
         whole_folder("reports/curves") as curves,
     ):
         write_json(file, summary)
+        write_json(made_on, machines)
         for name, source in files.items():
             (curves / f"{name}.tsv").write_bytes(source.read_bytes())
         charts = {name: curves_svg(_rows(source), title=name) for name, source in files.items() if _rows(source)}
         text = render(summary=summary, scores=scores, charts=charts, parameters=p.model_dump(),
-                      versions={package: version(package) for package in PACKAGES})  # fmt: skip
+                      machines=machines)  # fmt: skip
         page.write_text(text, encoding="utf-8", newline="\n")
     say("reports/report.html and reports/metrics.json are written")
 
@@ -60,6 +59,21 @@ def summarize(scores: dict[str, Any], metrics: dict[str, str], general: dict[str
     }
     summary["parameters"] = general["distill"]["parameters"]
     return summary
+
+
+def group(machines: dict[str, Any]) -> list[dict[str, Any]]:
+    """Machines by stage as a list of those that differ, each with its stages."""
+    groups: dict[str, dict[str, Any]] = {}
+    for stage, machine in machines.items():
+        groups.setdefault(json.dumps(machine, sort_keys=True), machine | {"stages": []})["stages"].append(stage)
+    return list(groups.values())
+
+
+def _machines(tasks: list[str]) -> dict[str, Any]:
+    files = {stage: Path("reports") / stage / "machine.json" for stage in ("pretrain", "distill")}
+    for stage, name in (("finetune_teacher", "teacher"), ("finetune_student", "student"), ("evaluate", "evaluate")):
+        files |= {f"{stage}@{task}": Path("reports/tasks") / task / f"{name}_machine.json" for task in tasks}
+    return {stage: _read_json(file) for stage, file in files.items()}
 
 
 def _read_json(file: Path) -> Any:

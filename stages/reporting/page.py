@@ -12,13 +12,13 @@ def render(
     scores: dict[str, Any],
     charts: dict[str, str],
     parameters: dict[str, Any],
-    versions: dict[str, str],
+    machines: list[dict[str, Any]],
 ) -> str:
     """`charts` are SVG drawings by name; everything else is escaped."""
     folder = Path(__file__).parent
     environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     page = environment.get_template("page.html")
-    return page.render(summary=summary, scores=scores, charts=charts, parameters=_leaves(parameters), versions=versions)
+    return page.render(summary=summary, scores=scores, charts=charts, parameters=_leaves(parameters), machines=machines)
 
 
 def _leaves(tree: dict[str, Any], *above: str) -> list[tuple[str, Any]]:

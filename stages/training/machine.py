@@ -1,12 +1,16 @@
 """How this process computes: threads, device, precision, determinism."""
 
 import os
-from typing import Literal
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 
 Precision = Literal["auto", "float32", "bfloat16"]
+PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
 
 
 def set_up(*, threads: int | Literal["auto"], precision: Precision) -> Accelerator:
@@ -21,3 +25,27 @@ def set_up(*, threads: int | Literal["auto"], precision: Precision) -> Accelerat
         precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     )
     return Accelerator(mixed_precision="bf16" if half else "no")
+
+
+def describe(accelerator: Accelerator) -> dict[str, Any]:
+    """What the bytes of a result depend on beside its inputs: hardware, threads, precision, versions."""
+    on_gpu = accelerator.device.type == "cuda"
+    return {
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "gpu": torch.cuda.get_device_name(accelerator.device) if on_gpu else None,
+        "threads": torch.get_num_threads(),
+        "processes": accelerator.num_processes,
+        "precision": "bfloat16" if accelerator.mixed_precision == "bf16" else "float32",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {package: version(package) for package in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    """The processor's own name, which the standard library leaves out on Linux."""
+    table = Path("/proc/cpuinfo")
+    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"

@@ -1,7 +1,8 @@
-"""A resume point comes back as it was saved."""
+"""A resume point comes back as it was saved, or not at all."""
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from stages.pipeline import resume
@@ -24,7 +25,7 @@ def test_the_last_state_counts(tmp_path: Path):
         resume.save(tmp_path, tensors={"x": torch.full((2,), float(step))}, values={"step": step})
     loaded = resume.load(tmp_path)
     assert loaded is not None and loaded[1] == {"step": 2} and loaded[0]["x"].tolist() == [2.0, 2.0]
-    assert [path.name for path in tmp_path.iterdir()] == [resume.STATE]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [resume.BEFORE, resume.STATE]
 
 
 def test_where_nothing_was_saved_there_is_nothing(tmp_path: Path):
@@ -39,3 +40,42 @@ def test_a_state_half_written_when_a_run_was_killed_is_not_seen(tmp_path: Path):
     (tmp_path / f".{resume.STATE}.partial").write_bytes(b"half")
     loaded = resume.load(tmp_path)
     assert loaded is not None and loaded[1] == {"step": 3}
+
+
+def saved(folder: Path, *steps: int) -> Path:
+    for step in steps:
+        resume.save(folder, tensors={"x": torch.arange(50.0) + step, "one": torch.tensor(1.0)}, values={"step": step})
+    return folder / resume.STATE
+
+
+def test_any_single_damaged_byte_is_noticed_and_the_state_before_is_taken(tmp_path: Path):
+    file = saved(tmp_path, 1, 2)
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        loaded = resume.load(tmp_path)
+        assert loaded is not None and loaded[1]["step"] in (1, 2), place
+        assert torch.equal(loaded[0]["x"], torch.arange(50.0) + loaded[1]["step"]), place
+
+
+def test_a_cut_file_is_noticed_at_any_length(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = saved(tmp_path, 1, 2)
+    whole = file.read_bytes()
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        loaded = resume.load(tmp_path)
+        assert loaded is not None and loaded[1] == {"step": 1}
+    assert f"{file} is damaged (" in capsys.readouterr().out
+
+
+def test_a_kill_between_the_two_renames_leaves_the_state_before(tmp_path: Path):
+    saved(tmp_path, 1, 2).unlink()
+    loaded = resume.load(tmp_path)
+    assert loaded is not None and loaded[1] == {"step": 1}
+
+
+def test_with_both_states_damaged_a_run_begins_anew(tmp_path: Path):
+    saved(tmp_path, 1, 2)
+    for name in (resume.STATE, resume.BEFORE):
+        (tmp_path / name).write_bytes(b"not a state")
+    assert resume.load(tmp_path) is None
