@@ -1,7 +1,10 @@
 """The real pipeline on its smallest preset, run by the real dvc: what a user does, and what comes of it."""
 
+import csv
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -19,6 +23,7 @@ ENVIRONMENT = {
 }
 TASKS = ("answers", "entities", "library")
 HEADS = {"library": "text-classification", "entities": "token-classification"}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = "Returns the sum of the array elements over a given axis."
 
 pytestmark = pytest.mark.dvc
@@ -32,6 +37,17 @@ def run(folder: Path, *command: str) -> str:
 
 def stages_run(output: str) -> set[str]:
     return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in a language; what is after a `#` stays."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def command(start: str) -> list[str]:
+    """The README's one command that starts so."""
+    (line,) = [line for block in blocks("") for line in block.splitlines() if line.startswith(start)]
+    return shlex.split(line, comments=True)
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +72,11 @@ def test_every_stage_ran_and_status_is_clean(project: Path) -> None:
 
 
 def test_a_second_repro_runs_no_stage(project: Path) -> None:
-    assert stages_run(run(project, "dvc", "repro")) == set()
+    assert stages_run(run(project, *command("dvc repro"))) == set()
 
 
 def test_metrics_name_teacher_student_and_baseline_of_each_task(project: Path) -> None:
-    shown = json.loads(run(project, "dvc", "metrics", "show", "--json"))
+    shown = json.loads(run(project, *command("dvc metrics show"), "--json"))
     tasks = shown[""]["data"]["reports/metrics.json"]["data"]["tasks"]
     assert set(tasks) == set(TASKS)
     for scores in tasks.values():
@@ -102,10 +118,10 @@ def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> N
 def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(project: Path) -> None:
     after = {"check", "shrink", "distill", "report"}
     after |= {f"{stage}@{task}" for stage in ("finetune_student", "evaluate") for task in TASKS}
-    output = run(project, "dvc", "exp", "run", "-S", "shrink.num_hidden_layers=1")
+    output = run(project, *command("dvc exp run"))
     try:
         assert stages_run(output) == after
-        assert "parameters.student" in run(project, "dvc", "metrics", "diff")
+        assert "parameters.student" in run(project, *command("dvc metrics diff"))
         for task in TASKS:
             config = json.loads((project / "models/tasks" / task / "student/config.json").read_text())
             assert config["num_hidden_layers"] == 1
@@ -117,3 +133,26 @@ def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(pr
 def test_going_back_takes_every_stage_from_the_cache(project: Path) -> None:
     output = run(project, "dvc", "repro")
     assert stages_run(output) <= {"check"}
+
+
+def test_the_readmes_python_runs(project: Path) -> None:
+    (code,) = blocks("python")
+    run(project, sys.executable, "-c", code)
+
+
+def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_touched(project: Path) -> None:
+    folder = project / "data/raw/reviews"
+    folder.mkdir()
+    for split, count in (("train", 40), ("test", 10)):
+        with open(folder / f"{split}.csv", "w", newline="") as file:
+            rows = [(f"a {word} film {n}", word) for n in range(count // 2) for word in ("good", "bad")]
+            csv.writer(file).writerows([("review", "sentiment"), *rows])
+    run(project, "dvc", "add", "data/raw/reviews")
+    (example,) = blocks("yaml")
+    parameters = yaml.safe_load((project / "params.yaml").read_text())
+    other = {key: parameters["tasks"]["library"][key] for key in ("encoding", "decoding", "teacher", "student")}
+    parameters["tasks"]["reviews"] = yaml.safe_load(example)["tasks"]["reviews"] | other
+    (project / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
+    own = ("prepare_task", "finetune_teacher", "finetune_student", "evaluate")
+    assert stages_run(run(project, "dvc", "repro")) == {"check", "report"} | {f"{stage}@reviews" for stage in own}
+    assert "reviews" in json.loads((project / "reports/metrics.json").read_text())["tasks"]
