@@ -115,7 +115,9 @@ def _draw(memory: Memory, *, step: int, steps: int, rate: float) -> None:
     every = max(1, steps // POINTS)
     if step % every and step != steps:
         return
-    count = step - (memory.curve[-1]["step"] if memory.curve else 0)
+    # Not since the curve's last row, which may be one that a stage has added.
+    count = step - memory.values.get("drawn", 0)
+    memory.values["drawn"] = step
     sums = memory.values["sums"]
     means = {name: round(total / count, 5) for name, total in sums.items()}
     memory.curve.append({"step": step, "learning_rate": float(f"{rate:.4g}"), **means})

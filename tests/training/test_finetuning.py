@@ -93,6 +93,18 @@ def test_the_best_epoch_is_remembered_over_a_cut(tmp_path: Path, monkeypatch: py
     assert equal(again, {name: weight.detach() for name, weight in undisturbed.named_parameters()})
 
 
+def test_the_rows_of_an_epochs_end_leave_the_means_between_them_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def losses(folder: str) -> list[float]:
+        model = Model()
+        curve = fitted(model, Validation(model, [0.1, 0.2, 0.3]), tmp_path / folder, epochs=3)
+        return [row["loss"] for row in curve if "loss" in row]
+
+    monkeypatch.setattr(loop, "POINTS", 9)
+    each = losses("each")
+    monkeypatch.setattr(loop, "POINTS", 2)
+    assert losses("every fourth") == pytest.approx([sum(each[:4]) / 4, sum(each[4:8]) / 4, each[8]], abs=1e-5)
+
+
 class Kind:
     """As much of a kind of task as batches need."""
 
