@@ -19,6 +19,7 @@ from stages.pipeline.locks import only_writer
 from stages.pipeline.outputs import remove
 from stages.pipeline.parameters import validate
 from stages.pipeline.parent import die_with_parent
+from stages.pipeline.trouble import explain
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -40,15 +41,21 @@ class Run:
 def run(main: Callable[[Model, Run], None], model: type[Model]) -> None:
     """Run `main` as the stage that DVC has started.
 
-    An InputError ends the process with its message and exit code 1. The resume point is removed on success only.
+    What a user or the machine caused ends the process with one message and exit code 1; a bug of ours keeps its
+    traceback. The resume point is removed on success only.
     """
+    where = os.environ.get("DVC_STAGE", sys.argv[0])
     try:
         die_with_parent()
         stage = declared.read()
         with only_writer(stage.name, folder=STATE / "locks"):
             _run_alone(main, model, stage)
     except InputError as error:
-        sys.exit(f"ERROR: {os.environ.get('DVC_STAGE', sys.argv[0])}: {error}")
+        sys.exit(f"ERROR: {where}: {error}")
+    except Exception as error:
+        if trouble := explain(error):
+            sys.exit(f"ERROR: {where}: {trouble}")
+        raise
 
 
 def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared) -> None:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 # Code that cannot change what a stage writes, so that an edit of it does not run three hours of training again.
 LEFT_OUT = {
+    "stages/__init__.py": "how a stage dies: outputs are the same bytes with and without",
     "stages/pipeline": "locks, messages, resume points and moves: outputs are the same bytes with and without",
     "stages/parameters": "accepts or refuses values and has no defaults: what it accepts reaches a stage unchanged",
 }
@@ -19,15 +20,15 @@ Kinds = Mapping[str, Collection[str]]
 
 
 def closure(*files: str, kinds: Kinds, left_out: Collection[str] = LEFT_OUT) -> set[str]:
-    """`files` and all that they import or load from stages/, but empty files and what lies under `left_out`."""
+    """`files`, the package itself and all that they import or load from stages/, but empty files and what lies under `left_out`."""
     seen: set[str] = set()
-    waiting = list(files)
+    waiting = ["stages/__init__.py", *files]
     while waiting:
         file = waiting.pop()
         if file not in seen:
             seen.add(file)
             waiting += needs(file, kinds)
-    kept = (file for file in seen if not any(file.startswith(f"{folder}/") for folder in left_out))
+    kept = (file for file in seen if not any(file == place or file.startswith(f"{place}/") for place in left_out))
     return {file for file in kept if (ROOT / file).stat().st_size}
 
 

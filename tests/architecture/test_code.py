@@ -70,12 +70,13 @@ def test_every_script_is_a_stage(own: Project) -> None:
     assert stages == {Path(file).stem: f"python -m stages.{Path(file).stem}" for file in SCRIPTS}
 
 
-def test_init_files_are_empty() -> None:
-    assert not [file for file in PYTHON if file.endswith("__init__.py") and (ROOT / file).stat().st_size]
+def test_init_files_are_empty_but_one() -> None:
+    filled = {file for file in PYTHON if file.endswith("__init__.py") and (ROOT / file).stat().st_size}
+    assert filled == {"stages/__init__.py"}
 
 
 def test_what_is_left_out_is_there_and_has_a_reason() -> None:
-    assert all((ROOT / folder).is_dir() and len(reason) > 20 for folder, reason in LEFT_OUT.items())
+    assert all((ROOT / place).exists() and len(reason) > 20 for place, reason in LEFT_OUT.items())
 
 
 def test_only_scripts_import_by_name_and_nothing_loads_code_another_way() -> None:

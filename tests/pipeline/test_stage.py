@@ -45,6 +45,8 @@ def main(p: Parameters, run: Run) -> None:
             raise InputError("row 3 is empty; wanted is a text")
         case ["bug"]:
             raise ZeroDivisionError
+        case ["full"]:
+            raise OSError(28, "No space left on device", "models/teacher")
         case ["drift"]:
             Path("input").write_text("changed")
     with whole("output") as file:
@@ -112,6 +114,15 @@ def test_a_bug_of_ours_keeps_its_traceback(project: Path):
     result = ran(project, "plain", "bug")
     assert result.returncode == 1
     assert result.stderr.startswith("Traceback") and result.stderr.endswith("ZeroDivisionError\n")
+
+
+def test_a_trouble_of_the_machine_is_said_in_one_line(project: Path):
+    result = ran(project, "plain", "full")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "ERROR: plain: no space left on the device: models/teacher; nothing half-written was left; "
+        "run `dvc repro` again when that is mended\n"
+    )
 
 
 def test_a_parameter_of_the_wrong_type_is_said_with_its_key(project: Path):
