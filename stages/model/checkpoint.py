@@ -1,25 +1,26 @@
 """Load and save BERT models: always with both of BERT's pretraining heads, so that no weight is lost."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import BertConfig, BertForPreTraining, PreTrainedModel
 from transformers.utils import logging
 
+from stages.model.claims import require_bert
 from stages.pipeline.errors import InputError
+from stages.pipeline.trouble import explain
 
 
 def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     """The BERT in `folder`, a local copy of a hub repository; heads that it lacks are drawn from `seed`.
 
     Only safetensors are read, and no code of the repository. Raises InputError when the folder holds no BERT, when
-    its weights are not in safetensors or damaged, or when the encoder's weights are not all there.
+    its weights are not in safetensors, damaged or not those of its config.json, or when the encoder's weights are not
+    all there.
     """
-    _require_bert(folder)
+    require_bert(folder)
     torch.manual_seed(seed)
     logging.set_verbosity_error()  # a table of the heads that are missing, which are checked below
     logging.disable_progress_bar()
@@ -28,14 +29,17 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32,
             ignore_mismatched_sizes=True,  # they are refused below, by name
         )  # fmt: skip
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise InputError(f"{folder}: the checkpoint cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # whatever Transformers stumbles over here, it is in these files
+        if explain(error):
+            raise
+        raise InputError(f"{folder}: the checkpoint cannot be loaded: {type(error).__name__}: {error}") from None
     model, info = loaded
     for name, found, wanted in sorted(info["mismatched_keys"]):
         raise InputError(f"{folder}: {name} has shape {[*found]}, but by config.json it is {[*wanted]}")
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(("cls.", "bert.pooler.")))
     if missing:
         raise InputError(f"{folder}: the checkpoint lacks {len(missing)} of BERT's weights, the first is {missing[0]}")
+    vars(model.config).pop("auto_map", None)  # names code of the repository, which is not run and not passed on
     return model
 
 
@@ -56,17 +60,3 @@ def require_positions(length: int, config: BertConfig) -> None:
     """Raises InputError when sequences of `length` tokens are longer than the model's position embeddings."""
     if length > config.max_position_embeddings:
         raise InputError(f"sequences of {length} tokens: the model has {config.max_position_embeddings} positions")
-
-
-def _require_bert(folder: Path) -> None:
-    file = folder / "config.json"
-    if not file.exists():
-        raise InputError(f"{folder}: there is no config.json, so this is no checkpoint")
-    try:
-        config = json.loads(file.read_text())
-    except ValueError as error:
-        raise InputError(f"{file}: not valid JSON: {error}") from error
-    if config.get("model_type") != "bert":
-        raise InputError(f"{file}: model_type is {config.get('model_type')!r}, wanted is 'bert'")
-    if not list(folder.glob("*.safetensors")):
-        raise InputError(f"{folder}: no *.safetensors in it; weights in other formats are not read")

@@ -17,7 +17,7 @@ from torch import nn
 
 from stages.pipeline import resume
 from stages.pipeline.errors import InputError
-from stages.pipeline.progress import Progress
+from stages.pipeline.progress import Progress, say
 from stages.training.optimizer import CLIP, adamw, learning_rate
 from stages.training.randomness import seed_dropout
 
@@ -26,7 +26,7 @@ POINTS = 100
 """Points of a curve."""
 COST = 50
 """A resume point is saved when this many times the duration of the last save has passed: 2 % of the run."""
-FIRST_WAIT = 10.0
+FIRST_WAIT = 3.0
 """Seconds until the first save, whose cost is not known yet."""
 
 
@@ -67,6 +67,8 @@ def train(
     optimizer = adamw(objective, weight_decay=weight_decay)
     first = _load(folder, objective, optimizer, memory)
     objective, optimizer = accelerator.prepare(objective, optimizer)
+    if first:
+        say(f"{label}: goes on after step {first}/{steps}")
     progress = Progress(label, steps=steps, done=first)
     saver = _Saver(folder)
     sums: dict[str, float] = memory.values.setdefault("sums", {})

@@ -20,7 +20,7 @@ Kinds = Mapping[str, Collection[str]]
 
 
 def closure(*files: str, kinds: Kinds, left_out: Collection[str] = LEFT_OUT) -> set[str]:
-    """`files`, the package itself and all that they import or load from stages/, but empty files and what lies under `left_out`."""
+    """`files`, the package itself and all they import or load from stages/; not empty files nor those of `left_out`."""
     seen: set[str] = set()
     waiting = ["stages/__init__.py", *files]
     while waiting:

@@ -74,13 +74,13 @@ def test_the_script_says_that_a_checkpoint_is_not_bert(checked: Path, source: Pa
 def test_a_checkpoint_with_pickled_weights_alone_is_refused(source: Path):
     (source / "model.safetensors").unlink()
     torch.save({}, source / "pytorch_model.bin")
-    assert message() == "data/bert: no *.safetensors in it; weights in other formats are not read"
+    assert message() == "data/bert: no model.safetensors in it; weights in other formats are not read"
 
 
 def test_a_checkpoint_cut_off_while_it_was_copied_is_refused(source: Path):
     whole = (source / "model.safetensors").read_bytes()
     (source / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    assert message().startswith("data/bert: the checkpoint cannot be loaded: ")
+    assert message().startswith("data/bert/model.safetensors: the weights cannot be read: ")
 
 
 def test_a_tokenizer_with_more_entries_than_embeddings_is_refused(source: Path):

@@ -86,14 +86,14 @@ def test_another_model_is_refused(folder: Path, kind: str | None):
 
 def test_pickled_weights_alone_are_refused_and_not_opened(folder: Path):
     (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
-    assert refusal(folder) == f"{folder}: no *.safetensors in it; weights in other formats are not read"
+    assert refusal(folder) == f"{folder}: no model.safetensors in it; weights in other formats are not read"
 
 
 @pytest.mark.parametrize("kept", [0, 5, 0.5, 0.999])
 def test_weights_that_were_cut_off_are_refused(folder: Path, kept: float):
     whole = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
-    assert refusal(folder).startswith(f"{folder}: the checkpoint cannot be loaded: ")
+    assert refusal(folder).startswith(f"{folder}/{WEIGHTS}: the weights cannot be read: ")
 
 
 def test_weights_of_the_encoder_that_are_missing_are_named(folder: Path):
@@ -106,10 +106,10 @@ def test_weights_of_the_encoder_that_are_missing_are_named(folder: Path):
 
 
 def test_weights_of_another_shape_are_refused(folder: Path):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 50}))
-    name = "bert.encoder.layer.0.intermediate.dense.bias"
-    assert refusal(folder) == f"{folder}: {name} has shape [52], but by config.json it is [50]"
+    weights = load_file(folder / WEIGHTS)
+    name = "bert.encoder.layer.2.output.dense.weight"
+    save_file(weights | {name: torch.zeros(36, 50)}, folder / WEIGHTS, {"format": "pt"})
+    assert refusal(folder) == f"{folder}: {name} has shape [36, 50], but by config.json it is [36, 52]"
 
 
 def test_a_random_bert_is_a_function_of_its_seed():

@@ -1,0 +1,104 @@
+"""What the files of a checkpoint claim, compared with each other before anything is allocated for it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from stages.pipeline.errors import InputError
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+SIZES = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings", "type_vocab_size",
+)  # fmt: skip
+LAYER = re.compile(r"(?:bert\.)?encoder\.layer\.(\d+)\.")
+Shapes = dict[str, list[int]]
+
+
+def require_bert(folder: Path) -> None:
+    """Raises InputError where `folder` is no BERT, or where its config.json is not that of its weights.
+
+    Of the weights only the headers are read. A size that config.json claims is then the size of a tensor that the
+    files hold, so that a small checkpoint cannot ask for a large machine's memory.
+    """
+    config = _config(folder)
+    shapes: Shapes = {}
+    for file in _files(folder):
+        shapes |= _shapes(file)
+    layers = {int(found[1]) for name in shapes if (found := LAYER.match(name))}
+    if layers != set(range(config["num_hidden_layers"])):
+        raise InputError(
+            f"{folder}: the weights have {len(layers)} layers, by config.json there are {config['num_hidden_layers']}"
+        )
+    for name, wanted in _large(config).items():
+        found = shapes.get(name, shapes.get(f"bert.{name}"))
+        if found is None:
+            raise InputError(f"{folder}: the checkpoint lacks {name}")
+        if found != wanted:
+            raise InputError(f"{folder}: {name} has shape {found}, but by config.json it is {wanted}")
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    file = folder / "config.json"
+    if not file.exists():
+        raise InputError(f"{folder}: there is no config.json, so this is no checkpoint")
+    config = _json(file)
+    if config.get("model_type") != "bert":
+        raise InputError(f"{file}: model_type is {config.get('model_type')!r}, wanted is 'bert'")
+    config = {"type_vocab_size": 2, **config}  # which old configurations leave out
+    for name in SIZES:
+        if type(config.get(name)) is not int or config[name] < 1:
+            raise InputError(f"{file}: {name} is {config.get(name)!r}, wanted is a whole number above 0")
+    if config["hidden_size"] % config["num_attention_heads"]:
+        raise InputError(f"{file}: hidden_size {config['hidden_size']} is not divisible by num_attention_heads")
+    epsilon = config.get("layer_norm_eps", 1e-12)
+    if type(epsilon) not in (int, float) or not 0 < epsilon < 1:
+        raise InputError(f"{file}: layer_norm_eps is {epsilon!r}, wanted is a number above 0 and below 1")
+    return config
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: holds no JSON object")
+    return content
+
+
+def _files(folder: Path) -> list[Path]:
+    """model.safetensors, or the files that its index names, all of this folder."""
+    if (folder / WEIGHTS).exists():
+        return [folder / WEIGHTS]
+    if not (folder / INDEX).exists():
+        raise InputError(f"{folder}: no {WEIGHTS} in it; weights in other formats are not read")
+    names = _json(folder / INDEX).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise InputError(f"{folder / INDEX}: there is no weight_map in it")
+    for name in names.values():
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise InputError(f"{folder / INDEX}: {name!r} is not the name of a *.safetensors file of this folder")
+    return [folder / name for name in sorted(set(names.values()))]
+
+
+def _shapes(file: Path) -> Shapes:
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            return {name: opened.get_slice(name).get_shape() for name in opened.keys()}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{file}: the weights cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _large(config: dict[str, Any]) -> Shapes:
+    """One tensor for each size, the layers aside."""
+    hidden = config["hidden_size"]
+    return {
+        "embeddings.word_embeddings.weight": [config["vocab_size"], hidden],
+        "embeddings.position_embeddings.weight": [config["max_position_embeddings"], hidden],
+        "embeddings.token_type_embeddings.weight": [config["type_vocab_size"], hidden],
+        "encoder.layer.0.intermediate.dense.weight": [config["intermediate_size"], hidden],
+    }
