@@ -1,6 +1,8 @@
 """What all training stages read, and the sections `pretrain` and `distill`."""
 
-from pydantic import model_validator
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from stages.parameters.keep import Layers
 from stages.parameters.section import NotNegative, Positive, Probability, Rate, Section, Share, Temperature, Weight
@@ -24,7 +26,7 @@ class Optimization(Section):
 class Pretrain(Optimization):
     steps: NotNegative
     """0 takes the starting weights as they are."""
-    length_doublings: NotNegative
+    length_doublings: Annotated[int, Field(ge=0, le=16)]
     """How often the length of sequences doubles until it is pack.sequence_length; 0 has full length all along."""
     mask_probability: Share
     whole_words: bool

@@ -25,6 +25,7 @@ Row = dict[str, Any]
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".parquet")
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError, csv.Error, pa.ArrowException)
+BROKEN = (ValueError, RecursionError)  # of JSON: syntax, a number of thousands of digits, nesting without end
 TRUTH = {"true": True, "false": False}
 
 
@@ -115,8 +116,8 @@ def _read_json(file: TextIO, path: Path) -> Iterator[Row]:
 
 def _json_list(first: str, file: TextIO, path: Path) -> Iterator[tuple[str, Any]]:
     try:
-        rows = json.loads(first + file.read())
-    except json.JSONDecodeError as error:
+        rows = _parse(first + file.read())
+    except BROKEN as error:
         raise InputError(f"{path}: broken JSON: {error}") from error
     for number, row in enumerate(rows, start=1):
         yield f"{path}, row {number}", row
@@ -127,12 +128,20 @@ def _json_lines(first: str, file: TextIO, path: Path) -> Iterator[tuple[str, Any
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
+            row = _parse(line)
+        except BROKEN as error:
             raise InputError(
                 f"{path}, line {number}: broken JSON: {error}; wanted is one object per line, or one list of objects"
             ) from error
         yield f"{path}, line {number}", row
+
+
+def _parse(text: str) -> Any:
+    """Raises one of BROKEN, for half of a surrogate pair too, which JSON can spell and UTF-8 cannot hold."""
+    value = json.loads(text)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _cast(row: Row, features: Features, *, where: str) -> Row:
