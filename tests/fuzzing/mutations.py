@@ -43,13 +43,10 @@ def spoilt_tree(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
     tree = copy.deepcopy(whole)
     for _ in range(draw(st.integers(1, 3))):
         inner = tree
-        while True:
-            if not inner:
-                break
+        key = draw(st.sampled_from(sorted(inner, key=str))) if inner else None
+        while isinstance(deeper := inner.get(key), dict) and deeper and draw(st.integers(0, 4)):
+            inner = deeper
             key = draw(st.sampled_from(sorted(inner, key=str)))
-            if not isinstance(inner[key], dict) or draw(st.integers(0, 4)) == 0:
-                break
-            inner = inner[key]
         if inner:
             _spoil(draw, inner, key)
     return tree

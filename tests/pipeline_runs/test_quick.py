@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -15,28 +12,14 @@ from typing import Any, cast
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {
-    **os.environ,
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "HF_HUB_OFFLINE": "1",
-}
+from tests.pipeline_runs.clone import ROOT, run, stages_run
+
 TASKS = ("answers", "entities", "library")
 HEADS = {"library": "text-classification", "entities": "token-classification"}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = "Returns the sum of the array elements over a given axis."
 
 pytestmark = pytest.mark.dvc
-
-
-def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return done.stdout + done.stderr
-
-
-def stages_run(output: str) -> set[str]:
-    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
 
 
 def blocks(language: str) -> list[str]:
@@ -48,22 +31,6 @@ def command(start: str) -> list[str]:
     """The README's one command that starts so."""
     (line,) = [line for block in blocks("") for line in block.splitlines() if line.startswith(start)]
     return shlex.split(line, comments=True)
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the project as it stands, the quick preset run through."""
-    folder = tmp_path_factory.mktemp("quick") / "a clone"
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    for file in filter(lambda name: (ROOT / name).is_file(), files.stdout.splitlines()):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, folder / file)
-    shutil.copy(folder / "presets/quick.yaml", folder / "params.yaml")
-    run(folder, "git", "init", "-q")
-    run(folder, "dvc", "repro")
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "-c", "user.name=A", "-c", "user.email=a@b.invalid", "commit", "-qm", "quick")
-    return folder
 
 
 def test_every_stage_ran_and_status_is_clean(project: Path) -> None:
