@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from stages.pipeline.errors import InputError
 
 
@@ -16,6 +18,10 @@ class Declared:
     dependencies: tuple[Path, ...]
     """Files and folders, params.yaml left out."""
     outputs: tuple[Path, ...]
+    recorded: dict[Path, str]
+    """DVC's hashes of dependencies that are outputs of other stages or were added by `dvc add`."""
+    cache: Path
+    """Folder of DVC's cache objects."""
     parameters: dict[str, Any]
     """What dvc.yaml lets the stage read of params.yaml, nested as there; numbers are read as YAML 1.2 has them."""
 
@@ -38,10 +44,28 @@ def read() -> Declared:
     with Repo() as repo:
         stage = repo.stage.load_one(name=name)
         files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+        dependencies = tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files))
         return Declared(
             name=name,
             command=str(stage.cmd),
-            dependencies=tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files)),
+            dependencies=dependencies,
             outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
+            recorded=_recorded(dependencies),
+            cache=Path(os.path.relpath(repo.cache.local.path)),
             parameters=dvc.api.params_show(stages=name),
         )
+
+
+def _recorded(dependencies: tuple[Path, ...]) -> dict[Path, str]:
+    """From dvc.lock and from the .dvc files beside the dependencies, which DVC has found valid before the stage."""
+    lock = _yaml(Path("dvc.lock"))
+    outs = [out for stage in lock.get("stages", {}).values() for out in stage.get("outs", [])]
+    found = {Path(out["path"]): out["md5"] for out in outs if "md5" in out}
+    for path in dependencies:
+        for out in _yaml(path.with_name(f"{path.name}.dvc")).get("outs", []):
+            found[path.with_name(out["path"])] = out["md5"]
+    return {path: found[path] for path in dependencies if path in found}
+
+
+def _yaml(file: Path) -> dict[str, Any]:
+    return yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader) if file.is_file() else {}

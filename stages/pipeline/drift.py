@@ -1,25 +1,28 @@
-"""Notice a dependency that changes while a stage reads it.
+"""Notice a dependency that is not what DVC believes it to be: damaged before the stage, or changed while it runs.
 
-DVC hashes dependencies after the command has run, and would record the new content against the old output.
+DVC trusts the objects of its cache, and hashes dependencies after the command has run: it would record the new content
+against the old output.
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stages.pipeline.errors import InputError
 
 Snapshot = dict[Path, str]
+SHOWN = 5  # files named in a message
 
 
 def snapshot(dependencies: Iterable[Path]) -> Snapshot:
-    """The content of each dependency, as a digest; a missing one raises InputError."""
-    return {path: _digest(path) for path in dependencies}
+    """The content of each dependency, as DVC's hash; a missing one raises InputError."""
+    return {path: content_hash(path) for path in dependencies}
 
 
 def check(before: Snapshot) -> None:
     """Raises InputError naming every dependency that is not what it was."""
-    changed = [str(path) for path, digest in before.items() if _digest(path) != digest]
+    changed = [str(path) for path, digest in before.items() if content_hash(path) != digest]
     if changed:
         raise InputError(
             f"{', '.join(changed)} changed while the stage was running, so its output belongs to neither version "
@@ -27,19 +30,46 @@ def check(before: Snapshot) -> None:
         )
 
 
-def _digest(path: Path) -> str:
+def require_recorded(found: Snapshot, recorded: Mapping[Path, str], *, cache: Path) -> None:
+    """Raises InputError for a dependency that has not the hash under which DVC has recorded it; `cache` is DVC's."""
+    for path, wanted in recorded.items():
+        if path in found and found[path] != wanted:
+            objects = ", ".join(str(_object(cache, digest)) for digest in _damaged(path, wanted, cache)[:SHOWN])
+            raise InputError(
+                f"{path} is not what DVC has recorded (md5 {found[path]}, wanted is {wanted}). If nobody changed it, "
+                f"its copy in DVC's cache is damaged: remove {path} and {objects}, then run `dvc repro`"
+            )
+
+
+def content_hash(path: Path) -> str:
+    """What DVC writes into dvc.lock: the md5 of a file, or that of a folder's list of files, with `.dir` at its end."""
     if not path.exists():
         raise InputError(f"{path} does not exist; this stage depends on it")
-    digest = hashlib.blake2b(digest_size=16)
-    for file in sorted(_files(path)):
-        digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
-        with open(file, "rb") as content:
-            while chunk := content.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> Iterable[Path]:
     if path.is_file():
-        return [path]
-    return (file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+        return _md5(path)
+    listing = [{"md5": digest, "relpath": name} for name, digest in sorted(_listing(path).items())]
+    return hashlib.md5(json.dumps(listing, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _listing(folder: Path) -> dict[str, str]:
+    files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return {file.relative_to(folder).as_posix(): _md5(file) for file in files}
+
+
+def _md5(file: Path) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()
+
+
+def _damaged(path: Path, wanted: str, cache: Path) -> list[str]:
+    """The objects that `path` should consist of and does not."""
+    listing = _object(cache, wanted)
+    if path.is_file() or not listing.is_file():
+        return [wanted]
+    found = _listing(path)
+    entries = json.loads(listing.read_text(encoding="utf-8"))
+    return [entry["md5"] for entry in entries if found.get(entry["relpath"]) != entry["md5"]] or [wanted]
+
+
+def _object(cache: Path, digest: str) -> Path:
+    return cache / digest[:2] / digest[2:]

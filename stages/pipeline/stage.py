@@ -60,6 +60,7 @@ def run(main: Callable[[Model, Run], None], model: type[Model]) -> None:
 
 def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared) -> None:
     before = drift.snapshot(stage.dependencies)
+    drift.require_recorded(before, stage.recorded, cache=stage.cache)
     parameters = validate(model, _flat(stage), section=_section(stage))
     resume = STATE / "resume" / stage.name / _digest(stage, before)
     main(parameters, Run(stage.key, resume))

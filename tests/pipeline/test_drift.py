@@ -1,5 +1,7 @@
 """A dependency that changes while a stage runs is noticed; one that is only touched is not."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -70,3 +72,25 @@ def test_all_that_changed_is_named(dependencies: list[Path]):
 def test_a_dependency_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=f"^{tmp_path}/x does not exist; this stage depends on it$"):
         drift.snapshot([tmp_path / "x"])
+
+
+def test_a_dependency_that_is_not_what_was_recorded_is_named_with_its_objects(tmp_path: Path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_text("a")
+    (folder / "b").write_text("b")
+    wanted = drift.content_hash(folder)
+    drift.require_recorded(drift.snapshot([folder]), {folder: wanted}, cache=tmp_path)
+    listing = tmp_path / wanted[:2] / wanted[2:]
+    listing.parent.mkdir()
+    digests = {name: hashlib.md5(name.encode()).hexdigest() for name in "ab"}
+    listing.write_text(json.dumps([{"md5": digest, "relpath": name} for name, digest in digests.items()]))
+    (folder / "b").write_text("c")
+    with pytest.raises(InputError) as caught:
+        drift.require_recorded(drift.snapshot([folder]), {folder: wanted}, cache=tmp_path)
+    object_ = tmp_path / digests["b"][:2] / digests["b"][2:]
+    assert str(caught.value).endswith(f"remove {folder} and {object_}, then run `dvc repro`")
+
+
+def test_what_dvc_has_not_recorded_is_not_compared(dependencies: list[Path], tmp_path: Path):
+    drift.require_recorded(drift.snapshot(dependencies), {tmp_path / "elsewhere": "0" * 32}, cache=tmp_path)

@@ -1,0 +1,92 @@
+"""What happens to a pipeline's files when the machine or a merge harms them, and how one goes on."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.pipeline.drift import content_hash
+from tests.pipeline_runs.clone import ENVIRONMENT, output_hashes, run, stages_run
+
+pytestmark = pytest.mark.dvc
+
+
+@pytest.fixture
+def copy(project: Path, tmp_path: Path) -> Path:
+    """A copy of the finished project that may be harmed."""
+    return shutil.copytree(project, tmp_path / "copy", symlinks=True)
+
+
+def failed(folder: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stderr
+
+
+def test_our_hash_of_an_output_is_that_of_dvc(project: Path) -> None:
+    hashes = output_hashes((project / "dvc.lock").read_text())
+    assert {path: content_hash(project / path) for path in hashes} == hashes
+
+
+def test_a_damaged_object_of_the_cache_is_noticed_before_it_is_used(copy: Path) -> None:
+    digest = output_hashes((copy / "dvc.lock").read_text())["reports/tasks/library/metrics.json"]
+    file = copy / "models/shrunk/model.safetensors"
+    damaged = copy / ".dvc/cache/files/md5" / content_hash(file)[:2] / content_hash(file)[2:]
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.chmod(0o644)
+    damaged.write_bytes(content)
+    damaged.chmod(0o444)
+    shutil.rmtree(copy / "models/shrunk")
+    run(copy, "dvc", "checkout", "models/shrunk")
+    change = ("dvc", "exp", "run", "-S", "distill.seed=7")
+    message = failed(copy, *change)
+    assert "ERROR: distill: models/shrunk is not what DVC has recorded" in message
+    assert f"remove models/shrunk and {damaged.relative_to(copy)}, then run `dvc repro`" in message
+    shutil.rmtree(copy / "models/shrunk")
+    damaged.unlink()
+    assert {"shrink", "distill"} <= stages_run(run(copy, *change))
+    assert digest not in output_hashes((copy / "dvc.lock").read_text()).values()
+
+
+def test_a_lock_file_with_conflict_marks_is_named_and_mended_by_either_side(copy: Path) -> None:
+    whole = (copy / "dvc.lock").read_text()
+    first, _, rest = whole.partition("\n")
+    (copy / "dvc.lock").write_text(f"{first}\n<<<<<<< HEAD\n{rest}=======\n{rest}>>>>>>> other\n")
+    assert "'dvc.lock'" in failed(copy, "dvc", "repro")
+    (copy / "dvc.lock").write_text(whole)
+    assert stages_run(run(copy, "dvc", "repro")) == set()
+
+
+def test_a_second_repro_at_once_is_refused_and_harms_nothing(copy: Path) -> None:
+    wanted = output_hashes((copy / "dvc.lock").read_text())
+    command = ("dvc", "repro", "--force", "--single-item", "finetune_teacher@library")
+    first = subprocess.Popen(command, cwd=copy, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    time.sleep(4.0)
+    assert first.poll() is None
+    message = failed(copy, *command)
+    assert "is busy, it is being blocked by" in message or "is already running" in message or "lock" in message
+    assert first.wait() == 0
+    assert output_hashes((copy / "dvc.lock").read_text()) == wanted
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_a_full_disk_is_said_and_the_next_run_goes_on(copy: Path, tmp_path: Path) -> None:
+    place = copy / "models/tasks"
+    kept = shutil.move(place, tmp_path / "kept")
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "small", str(place)], capture_output=True)
+    if mounted.returncode:
+        shutil.move(kept, place / "kept")
+        pytest.skip("no file system may be mounted here")
+    try:
+        message = failed(copy, "dvc", "repro", "--force", "--single-item", "finetune_teacher@library")
+        assert "ERROR: finetune_teacher@library: no space left on the device" in message
+        assert list(place.rglob("*.partial")) == []
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    assert "finetune_teacher@library" in stages_run(run(copy, "dvc", "repro"))
