@@ -88,7 +88,7 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
         when = time.time()
         kill(kind, process, family)
         _, alive = psutil.wait_procs(family, timeout=AFTER)
-        found.survivors += len(alive)
+        found.survivors += sum(map(runs, alive))
         output = process.communicate()[0]
         found.read(output)
         note(project, found, kind, output, when=when)
@@ -97,7 +97,17 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
         return False
 
 
+def runs(process: psutil.Process) -> bool:
+    """False for one that is dead and only waits to be collected, as orphans do where the first process never does."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def start(project: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    # Children of a program that ignores Ctrl-C ignore it too, and so does what a shell starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(["dvc", "repro"], cwd=project, env=environment, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, umask=0o077, start_new_session=True)  # fmt: skip
 

@@ -1,7 +1,11 @@
 import os
 import signal
 
-# A stage is killed by Ctrl-C as by anything else: at once, also while it imports, and without a traceback. Nothing
-# is lost, since outputs appear whole and resume points are saved on the way.
+from stages.pipeline.parent import die_with_parent
+
 if os.environ.get("DVC_STAGE"):
+    # A stage is killed by Ctrl-C as by anything else: at once, also while it imports, and without a traceback. Nothing
+    # is lost, since outputs appear whole and resume points are saved on the way.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Before the slow imports, in which DVC may be killed too.
+    die_with_parent()

@@ -1,4 +1,4 @@
-"""What makes a script a stage: its parameters, its lock, its death with DVC, and the check that nothing changed."""
+"""What makes a script a stage: its parameters, its lock, and the check that nothing changed."""
 
 import hashlib
 import json
@@ -18,7 +18,6 @@ from stages.pipeline.errors import InputError
 from stages.pipeline.locks import only_writer
 from stages.pipeline.outputs import remove
 from stages.pipeline.parameters import validate
-from stages.pipeline.parent import die_with_parent
 from stages.pipeline.trouble import explain
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -46,7 +45,6 @@ def run(main: Callable[[Model, Run], None], model: type[Model]) -> None:
     """
     where = os.environ.get("DVC_STAGE", sys.argv[0])
     try:
-        die_with_parent()
         stage = declared.read()
         with only_writer(stage.name, folder=STATE / "locks"):
             _run_alone(main, model, stage)

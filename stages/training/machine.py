@@ -16,15 +16,21 @@ PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transf
 def set_up(*, threads: int | Literal["auto"], precision: Precision) -> Accelerator:
     """Deterministic algorithms, `threads` CPU threads (`auto`: all cores this process may use), and an Accelerator.
 
-    `auto` precision is bfloat16 on a GPU that has it, float32 elsewhere.
+    `auto` precision is bfloat16 where the hardware multiplies matrices in it, float32 elsewhere.
     """
     torch.set_num_threads(len(os.sched_getaffinity(0)) if threads == "auto" else threads)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS asks for it in deterministic mode
     torch.use_deterministic_algorithms(True)
-    half = precision == "bfloat16" or (
-        precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    )
+    half = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16())
     return Accelerator(mixed_precision="bf16" if half else "no")
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether there are instructions for it; a processor without them computes bfloat16 slower than float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def describe(accelerator: Accelerator) -> dict[str, Any]:

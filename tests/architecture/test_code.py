@@ -24,7 +24,8 @@ PYTHON = [file for file in FILES if file.endswith(".py")]
 SCRIPTS = [file for file in PYTHON if file.count("/") == 1 and not file.endswith("__init__.py")]
 
 MAY_IMPORT = {
-    "model": {"pipeline/errors"},
+    ".": {"pipeline/parent"},
+    "model": {"pipeline/errors", "pipeline/trouble"},
     "parameters": {"model/layers", "pipeline/errors"},
     "sources/documentation": {"pipeline/errors", "pipeline/parent"},
     "sources/hub": {"pipeline/errors"},
