@@ -1,6 +1,10 @@
 """How large a model is."""
 
+from typing import Any
+
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
@@ -8,3 +12,10 @@ def count_parameters(model: nn.Module) -> dict[str, int]:
     embeddings = sum(p.numel() for name, p in model.named_parameters() if "embeddings" in name and p.ndim == 2)
     total = sum(p.numel() for p in model.parameters())
     return {"parameters": total, "parameters_without_embeddings": total - embeddings}
+
+
+def multiply_adds(model: Any, *, length: int) -> int:
+    """Of the matrix products of one sequence of `length` tokens; half of what torch counts as operations."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(input_ids=torch.ones(1, length, dtype=torch.long))
+    return counter.get_total_flops() // 2

@@ -8,6 +8,7 @@ from stages.parameters.compute import Compute
 from stages.parameters.corpus import Pack, PrepareCorpus
 from stages.parameters.initialize import Initialize
 from stages.parameters.keep import Shrink
+from stages.parameters.runtime import Benchmark, Export
 from stages.parameters.section import Name, Section
 from stages.parameters.sources import Source
 from stages.parameters.task import Task
@@ -23,4 +24,6 @@ class Whole(Section):
     pretrain: Pretrain
     shrink: Shrink
     distill: Distill
+    export: Export
+    benchmark: Benchmark
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]

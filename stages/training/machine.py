@@ -13,16 +13,17 @@ Precision = Literal["auto", "float32", "bfloat16"]
 PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
 
 
-def set_up(*, threads: int | Literal["auto"], precision: Precision) -> Accelerator:
+def set_up(*, threads: int | Literal["auto"], precision: Precision, cpu: bool = False) -> Accelerator:
     """Deterministic algorithms, `threads` CPU threads (`auto`: all cores this process may use), and an Accelerator.
 
-    `auto` precision is bfloat16 where the hardware multiplies matrices in it, float32 elsewhere.
+    `auto` precision is bfloat16 where the hardware multiplies matrices in it, float32 elsewhere. With `cpu`, a GPU is
+    left alone.
     """
     torch.set_num_threads(len(os.sched_getaffinity(0)) if threads == "auto" else threads)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS asks for it in deterministic mode
     torch.use_deterministic_algorithms(True)
     half = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16())
-    return Accelerator(mixed_precision="bf16" if half else "no")
+    return Accelerator(mixed_precision="bf16" if half else "no", cpu=cpu)
 
 
 def _multiplies_bfloat16() -> bool:

@@ -7,24 +7,29 @@ from collections.abc import Iterable
 
 # `@T` is the instance of the task T whose parameters changed, `@*` those of all tasks; the same for sources, `@S`.
 # `check` is in no row: it runs at every change of params.yaml, and nothing runs because of it.
+MEASURED = "export@{0} benchmark@{0} evaluate@{0} report"
+STUDENT = f"finetune_student@{{0}} {MEASURED}"
+TEACHER = f"finetune_teacher@{{0}} {STUDENT}"
+ALL = TEACHER.format("*")
+ONE = TEACHER.format("T")
 TABLE = {
-    "compute": "pretrain shrink distill finetune_teacher@* finetune_student@* evaluate@* report",
-    "sources.S": "fetch@S prepare_corpus initialize pack pretrain shrink distill "
-    "prepare_task@* finetune_teacher@* finetune_student@* evaluate@* report",
-    "prepare_corpus": "prepare_corpus initialize pack pretrain shrink distill "
-    "finetune_teacher@* finetune_student@* evaluate@* report",
-    "initialize": "initialize pack pretrain shrink distill finetune_teacher@* finetune_student@* evaluate@* report",
-    "pack": "pack pretrain shrink distill finetune_teacher@* finetune_student@* evaluate@* report",
-    "pretrain": "pretrain shrink distill finetune_teacher@* finetune_student@* evaluate@* report",
-    "shrink": "shrink distill finetune_student@* evaluate@* report",
-    "distill": "distill finetune_student@* evaluate@* report",
-    "tasks.T.kind": "prepare_task@T finetune_teacher@T finetune_student@T evaluate@T report",
-    "tasks.T.data": "prepare_task@T finetune_teacher@T finetune_student@T evaluate@T report",
-    "tasks.T.metric": "finetune_teacher@T finetune_student@T evaluate@T report",
-    "tasks.T.encoding": "finetune_teacher@T finetune_student@T evaluate@T report",
-    "tasks.T.decoding": "finetune_teacher@T finetune_student@T evaluate@T report",
-    "tasks.T.teacher": "finetune_teacher@T finetune_student@T evaluate@T report",
-    "tasks.T.student": "finetune_student@T evaluate@T report",
+    "compute": f"pretrain shrink distill {ALL}",
+    "sources.S": f"fetch@S prepare_corpus initialize pack pretrain shrink distill prepare_task@* {ALL}",
+    "prepare_corpus": f"prepare_corpus initialize pack pretrain shrink distill {ALL}",
+    "initialize": f"initialize pack pretrain shrink distill {ALL}",
+    "pack": f"pack pretrain shrink distill {ALL}",
+    "pretrain": f"pretrain shrink distill {ALL}",
+    "shrink": f"shrink distill {STUDENT.format('*')}",
+    "distill": f"distill {STUDENT.format('*')}",
+    "export": MEASURED.format("*"),
+    "benchmark": "benchmark@* report",
+    "tasks.T.kind": f"prepare_task@T {ONE}",
+    "tasks.T.data": f"prepare_task@T {ONE}",
+    "tasks.T.metric": ONE,
+    "tasks.T.encoding": ONE,
+    "tasks.T.decoding": ONE,
+    "tasks.T.teacher": ONE,
+    "tasks.T.student": STUDENT.format("T"),
 }
 
 CAPTION = (

@@ -1,0 +1,34 @@
+"""How long calls take, measured in turn, so that the noise of a machine hits all alike."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+Calls = dict[str, Callable[[], object]]
+
+
+def interleaved(calls: Calls, *, rounds: int) -> dict[str, np.ndarray]:
+    """Seconds of each call in each round, [rounds]; one round before them is not counted."""
+    seconds = {name: np.empty(rounds) for name in calls}
+    for n in range(-1, rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name][n] = time.perf_counter() - start  # the first one's is overwritten by the last one's
+    return seconds
+
+
+def summary(seconds: np.ndarray) -> dict[str, float]:
+    """Milliseconds: the median and the two percentiles that a service is measured by."""
+    names = ("median_ms", "p95_ms", "p99_ms")
+    return {name: milliseconds(value) for name, value in zip(names, np.percentile(seconds, (50, 95, 99)), strict=True)}
+
+
+def milliseconds(seconds: float) -> float:
+    return round(float(seconds) * 1000, 3)
+
+
+def ratio(seconds: np.ndarray, reference: np.ndarray) -> float:
+    """How many times faster than the reference of the same rounds: the median of the rounds' own ratios."""
+    return round(float(np.median(reference / seconds)), 2)
