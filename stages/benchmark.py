@@ -5,7 +5,6 @@ In: models/tasks/T/{teacher,student,onnx}. Out: reports/tasks/T/benchmark.json.
 """
 
 import tempfile
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,13 @@ from stages.pipeline.outputs import whole
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
-from stages.runtime.contenders import REFERENCE, Inputs, Way, in_onnxruntime, in_torch, inputs
-from stages.runtime.latency import interleaved, ratio, summary
+from stages.runtime.contenders import REFERENCE, Way, Ways, in_onnxruntime, in_torch, timed
+from stages.runtime.latency import ratio, summary
 from stages.runtime.onnx_file import write_float32, write_int8
 from stages.runtime.probe import probe
 from stages.tasks.tables import read_labels
 from stages.training.machine import describe, set_up
 
-Ways = dict[Way, Callable[[Inputs], object]]
 FILES = {"float32": "model.onnx", "int8": "model_int8.onnx"}
 WEIGHTS = "model.safetensors"
 ROUNDS_OF_BATCHES = 5
@@ -78,7 +76,7 @@ def _latency(ways: Ways, options: Benchmark, *, vocab_size: int) -> list[dict[st
     """One sequence at a time."""
     rows: list[dict[str, Any]] = []
     for length in options.lengths:
-        seconds = _measured(ways, batch_size=1, length=length, vocab_size=vocab_size, rounds=options.rounds)
+        seconds = timed(ways, batch_size=1, length=length, vocab_size=vocab_size, rounds=options.rounds)
         for way, times in seconds.items():
             figures = summary(times) | {"ratio": ratio(times, seconds[REFERENCE])}
             rows.append(way._asdict() | {"length": length, "batch_size": 1} | figures)
@@ -91,18 +89,13 @@ def _throughput(ways: Ways, options: Benchmark, *, vocab_size: int) -> list[dict
     for length in options.lengths:
         best: dict[Way, tuple[float, int]] = {}
         for size in options.batch_sizes:
-            seconds = _measured(ways, batch_size=size, length=length, vocab_size=vocab_size, rounds=ROUNDS_OF_BATCHES)
+            seconds = timed(ways, batch_size=size, length=length, vocab_size=vocab_size, rounds=ROUNDS_OF_BATCHES)
             for way, times in seconds.items():
                 best[way] = max(best.get(way, (0.0, 0)), (size / float(np.median(times)), size))
         for way, (speed, size) in best.items():
             figures = {"sequences_per_second": round(speed, 1), "ratio": round(speed / best[REFERENCE][0], 2)}
             rows.append(way._asdict() | {"length": length, "batch_size": size} | figures)
     return rows
-
-
-def _measured(ways: Ways, *, batch_size: int, length: int, vocab_size: int, rounds: int) -> dict[Way, np.ndarray]:
-    batch = inputs(batch_size, length, vocab_size=vocab_size)
-    return interleaved({way: lambda call=call: call(batch) for way, call in ways.items()}, rounds=rounds)
 
 
 def _sizes(models: dict[str, Any], folder: Path, *, lengths: list[int]) -> dict[str, dict[str, int]]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from stages.runtime.latency import interleaved
 from stages.runtime.session import open_session, outputs
 
 Inputs = dict[str, np.ndarray]
@@ -23,16 +24,25 @@ class Way(NamedTuple):
 REFERENCE = Way("teacher", "torch", "float32")
 
 
-def in_torch(who: str, model: Any) -> dict[Way, Callable[[Inputs], object]]:
+Ways = dict[Way, Callable[[Inputs], Any]]
+
+
+def in_torch(who: str, model: Any) -> Ways:
     """`model` in float32, and with its weights in bfloat16."""
     half = _copy(model).to(torch.bfloat16)
     return {Way(who, "torch", "float32"): _torch_call(model), Way(who, "torch", "bfloat16"): _torch_call(half)}
 
 
-def in_onnxruntime(who: str, files: dict[str, Path], *, threads: int) -> dict[Way, Callable[[Inputs], object]]:
+def in_onnxruntime(who: str, files: dict[str, Path], *, threads: int) -> Ways:
     """The ONNX files of a model, by their precision."""
     sessions = {precision: open_session(file, threads=threads) for precision, file in files.items()}
     return {Way(who, "onnxruntime", precision): _onnx_call(session) for precision, session in sessions.items()}
+
+
+def timed(ways: Ways, *, batch_size: int, length: int, vocab_size: int, rounds: int) -> dict[Way, np.ndarray]:
+    """Seconds of each way on the same batch, in turn, [rounds]."""
+    batch = inputs(batch_size, length, vocab_size=vocab_size)
+    return interleaved({way: lambda call=call: call(batch) for way, call in ways.items()}, rounds=rounds)
 
 
 def inputs(batch_size: int, length: int, *, vocab_size: int) -> Inputs:
@@ -47,13 +57,13 @@ def _copy(model: Any) -> Any:
     return copy.eval()
 
 
-def _torch_call(model: Any) -> Callable[[Inputs], object]:
-    def call(batch: Inputs) -> object:
+def _torch_call(model: Any) -> Callable[[Inputs], Any]:
+    def call(batch: Inputs) -> Any:
         with torch.inference_mode():
             return model(**{name: torch.from_numpy(array) for name, array in batch.items()})
 
     return call
 
 
-def _onnx_call(session: Any) -> Callable[[Inputs], object]:
+def _onnx_call(session: Any) -> Callable[[Inputs], Any]:
     return lambda batch: outputs(session, batch)

@@ -51,6 +51,8 @@ def other(path: Path, value: Any) -> Any:
         return not value
     if isinstance(value, int):
         return 2 * value
+    if isinstance(value, list):
+        return [*value, *value]
     if isinstance(value, float):
         return value / 2 if value else 0.5
     return "something_else" if value is None else f"{value}_2"

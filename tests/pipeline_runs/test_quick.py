@@ -15,6 +15,7 @@ import yaml
 from tests.pipeline_runs.clone import ROOT, run, stages_run
 
 TASKS = ("answers", "entities", "library")
+MEASURING = ("export", "benchmark", "evaluate")
 HEADS = {"library": "text-classification", "entities": "token-classification"}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = "Returns the sum of the array elements over a given axis."
@@ -84,7 +85,7 @@ def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> N
 
 def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(project: Path) -> None:
     after = {"check", "shrink", "distill", "report"}
-    after |= {f"{stage}@{task}" for stage in ("finetune_student", "evaluate") for task in TASKS}
+    after |= {f"{stage}@{task}" for stage in ("finetune_student", *MEASURING) for task in TASKS}
     output = run(project, *command("dvc exp run"))
     try:
         assert stages_run(output) == after
@@ -103,8 +104,8 @@ def test_going_back_takes_every_stage_from_the_cache(project: Path) -> None:
 
 
 def test_the_readmes_python_runs(project: Path) -> None:
-    (code,) = blocks("python")
-    run(project, sys.executable, "-c", code)
+    for code in blocks("python"):
+        run(project, sys.executable, "-c", code)
 
 
 def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_touched(project: Path) -> None:
@@ -120,6 +121,6 @@ def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_to
     other = {key: parameters["tasks"]["library"][key] for key in ("encoding", "decoding", "teacher", "student")}
     parameters["tasks"]["reviews"] = yaml.safe_load(example)["tasks"]["reviews"] | other
     (project / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
-    own = ("prepare_task", "finetune_teacher", "finetune_student", "evaluate")
+    own = ("prepare_task", "finetune_teacher", "finetune_student", *MEASURING)
     assert stages_run(run(project, "dvc", "repro")) == {"check", "report"} | {f"{stage}@reviews" for stage in own}
     assert "reviews" in json.loads((project / "reports/metrics.json").read_text())["tasks"]

@@ -1,0 +1,98 @@
+"""How fast a small BERT answers, beside a large one in PyTorch: random weights, whose values do not change a time.
+
+`python -m benchmarks.inference --rounds 100` writes benchmarks/inference.md. Every round runs every model once, so that
+the noise of the machine hits all alike; a ratio is the median of the rounds' own ratios, with their range.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+from stages.model.size import count_parameters, multiply_adds
+from stages.runtime.contenders import Way, Ways, in_onnxruntime, in_torch, timed
+from stages.runtime.onnx_file import write_float32, write_int8
+from stages.training.machine import describe, set_up
+from tests.pipeline_runs.clone import ROOT
+
+VOCABULARY = 30522
+LENGTHS = (16, 128)
+HEAD = "| tokens | model | median ms | times faster | range |"
+PAIRS = {
+    "MiniLM (6 layers, 384) and a student of 3 layers, 192": ((6, 384, 12, 1536), (3, 192, 12, 768)),
+    "BERT-base (12 layers, 768) and TinyBERT4 (4 layers, 312)": ((12, 768, 12, 3072), (4, 312, 12, 1200)),
+}
+
+
+def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
+    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_labels=2,
+                        num_attention_heads=heads, intermediate_size=intermediate)  # fmt: skip
+    return BertForSequenceClassification(config).eval()
+
+
+def measure(title: str, teacher: Any, student: Any, *, rounds: int, threads: int) -> list[str]:
+    """The lines of one table."""
+    with tempfile.TemporaryDirectory() as place:
+        files = {"float32": Path(place) / "float32.onnx", "int8": Path(place) / "int8.onnx"}
+        ways: Ways = {}
+        for who, model in (("teacher", teacher), ("student", student)):
+            own = {name: file.with_stem(f"{who}_{name}") for name, file in files.items()}
+            write_float32(model, own["float32"])
+            write_int8(model, own["int8"])
+            ways |= in_torch(who, model) | in_onnxruntime(who, own, threads=threads)
+        lines = [f"## {title}", "", sizes(teacher, student), "", HEAD, "|---|---|---|---|---|"]
+        for length in LENGTHS:
+            lines += rows(length, timed(ways, batch_size=1, length=length, vocab_size=VOCABULARY, rounds=rounds))
+    return [*lines, ""]
+
+
+def sizes(teacher: Any, student: Any) -> str:
+    parameters = [count_parameters(model)["parameters"] / 1e6 for model in (teacher, student)]
+    products = [multiply_adds(model, length=max(LENGTHS)) / 1e6 for model in (teacher, student)]
+    return (
+        f"{parameters[0]:.1f}M and {parameters[1]:.1f}M parameters; {products[0]:,.0f}M and {products[1]:,.0f}M "
+        f"multiply-adds for {max(LENGTHS)} tokens, {products[0] / products[1]:.1f} times fewer."
+    )
+
+
+def rows(length: int, seconds: dict[Any, np.ndarray]) -> list[str]:
+    reference = seconds[Way("teacher", "torch", "float32")]
+    lines: list[str] = []
+    for way, times in seconds.items():
+        low, middle, high = np.percentile(reference / times, (5, 50, 95))
+        name = f"{way.who}, {way.runtime} {way.precision}"
+        lines.append(f"| {length} | {name} | {np.median(times) * 1000:.2f} | {middle:.1f} | {low:.1f} to {high:.1f} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100)
+    options = parser.parse_args()
+    accelerator = set_up(threads="auto", precision="float32", cpu=True)
+    torch.use_deterministic_algorithms(False)
+    machine, threads = describe(accelerator), torch.get_num_threads()
+    tables: list[str] = []
+    for title, shapes in PAIRS.items():
+        teacher, student = (build(*shape) for shape in shapes)
+        tables += measure(title, teacher, student, rounds=options.rounds, threads=threads)
+    versions = ", ".join(f"{package} {machine['packages'][package]}" for package in ("torch", "transformers"))
+    processor = f"{machine['processor']} ({machine['instructions']})"
+    head = f"""# How fast a small BERT answers
+
+`python -m benchmarks.inference --rounds {options.rounds}`: one sequence at a time, {threads} threads,
+{processor}, {versions}. Times faster than the teacher in PyTorch float32: the median of the
+rounds' own ratios, and their 5th to 95th percentile. Float32 ONNX is standard operators; int8 has fused attention and
+weights of 7 bits by channel (`stages/runtime/onnx_file.py`).
+"""
+    text = "\n".join([head, *tables])
+    (ROOT / "benchmarks/inference.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Tokens per second of masked language modelling, beside transformers.Trainer as its run_mlm example sets it up.
+
+`python -m benchmarks.pretraining --rounds 3 --steps 8` writes benchmarks/pretraining.md. The contenders train in turn,
+on the same blocks of random token ids; no block has padding, so that every token counts. After that each trains on the
+same blocks of the documentation corpus (data/packed, which `dvc repro pack` makes) to show that the loss falls alike.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForPreTraining,
+    DataCollatorForLanguageModeling,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+from stages.model.checkpoint import set_dropout
+from stages.text.blocks_file import read_blocks
+from stages.text.tokenizer import load_tokenizer
+from stages.training import loop
+from stages.training.blocks import masked_batch, masking_for
+from stages.training.machine import describe, set_up
+from stages.training.masked_words import MaskedWords
+from tests.pipeline_runs.clone import ROOT
+
+VOCABULARY, LENGTH, BATCH, MASKED, RATE, WARMUP, DECAY = 30522, 128, 8, 0.15, 5e-4, 0.1, 0.01
+SHAPES = {"2 layers, 128": (2, 128, 2, 512), "4 layers, 312": (4, 312, 12, 1200), "6 layers, 384": (6, 384, 12, 1536)}
+SKIPPED = 2  # first steps, in which memory is allocated
+SHOWN = "4 layers, 312"
+Run = tuple[list[float], list[float]]
+"""The time at the end of each step, and its loss."""
+
+
+def shape(name: str, **others: Any) -> BertConfig:
+    layers, hidden, heads, intermediate = SHAPES[name]
+    return BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads,
+                      intermediate_size=intermediate, **others)  # fmt: skip
+
+
+def ours(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int) -> Run:
+    accelerator = set_up(threads="auto", precision="auto", cpu=True)
+    torch.manual_seed(1)
+    model = BertForPreTraining(shape(name))
+    set_dropout(model, hidden=0.0)
+    masking = masking_for(tokenizer, probability=MASKED, whole_words=False, vocab_size=VOCABULARY)
+    memory, ends = loop.Memory(), [time.perf_counter()]
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in loop.train(
+            MaskedWords(model), steps=steps, rate=RATE, warmup=WARMUP, weight_decay=DECAY, seed=1, memory=memory,
+            accelerator=accelerator, folder=Path(folder), label=f"ours, {name}",
+            batches=lambda step: masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking,
+                                              device=accelerator.device),
+        ):  # fmt: skip
+            ends.append(time.perf_counter())
+    return ends, [row["loss"] for row in memory.curve]
+
+
+class Watch(TrainerCallback):
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+        self.losses: list[float] = []
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.ends = self.ends or [time.perf_counter()]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.ends.append(time.perf_counter())
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "loss" in logs:
+            self.losses.append(float(logs["loss"]))
+
+
+def trainer(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int, best: bool) -> Run:
+    """With `best`, the flags and configuration overrides of the example that make it fastest."""
+    torch.use_deterministic_algorithms(False)
+    set_seed(1)
+    fast = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0} if best else {}
+    rows = [{"input_ids": torch.from_numpy(block.astype(np.int64))} for block in blocks[: steps * BATCH]]
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder, max_steps=steps, per_device_train_batch_size=BATCH, learning_rate=RATE, warmup_steps=WARMUP,
+            weight_decay=DECAY, logging_steps=max(1, steps // loop.POINTS), save_strategy="no", report_to=[],
+            use_cpu=True, disable_tqdm=True, bf16=best, optim="adamw_torch_fused" if best else "adamw_torch",
+        )  # fmt: skip
+        collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED)
+        Trainer(BertForMaskedLM(shape(name, **fast)), arguments, data_collator=collator, train_dataset=rows,
+                callbacks=[watch]).train()  # pyright: ignore[reportArgumentType]  # fmt: skip
+    return watch.ends, watch.losses
+
+
+CONTENDERS: dict[str, Callable[..., Run]] = {
+    "Trainer": lambda *given, steps: trainer(*given, steps=steps, best=False),
+    "Trainer, best flags": lambda *given, steps: trainer(*given, steps=steps, best=True),
+    "this project": ours,
+}
+
+
+def speed(ends: list[float]) -> float:
+    """Tokens per second, by the median step."""
+    return BATCH * LENGTH / float(np.median(np.diff(ends)[SKIPPED:]))
+
+
+def speeds(tokenizer: Any, *, rounds: int, steps: int) -> list[str]:
+    blocks = np.random.default_rng(1).integers(5, len(tokenizer), (steps * BATCH, LENGTH))
+    lines: list[str] = []
+    for name in SHAPES:
+        found = [{who: speed(run(name, blocks, tokenizer, steps=steps)[0]) for who, run in CONTENDERS.items()}
+                 for _ in range(rounds)]  # fmt: skip
+        for who in CONTENDERS:
+            ratios = [one["this project"] / one[who] for one in found]
+            low, middle, high = min(ratios), np.median(ratios), max(ratios)
+            middle_speed = np.median([one[who] for one in found])
+            lines.append(f"| {name} | {who} | {middle_speed:,.0f} | {middle:.2f} ({low:.2f} to {high:.2f}) |")
+    return lines
+
+
+def losses(tokenizer: Any, *, steps: int) -> list[str]:
+    """Mean losses over fifths of a training on real text, for each contender."""
+    blocks = np.array(read_blocks(ROOT / "data/packed/train.npy")[: steps * BATCH])
+    lines: list[str] = []
+    for who, run in CONTENDERS.items():
+        curve = run(SHOWN, blocks, tokenizer, steps=steps)[1]
+        lines.append(f"| {who} | " + " | ".join(f"{np.mean(part):.3f}" for part in np.array_split(curve, 5)) + " |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--curve-steps", type=int, default=100)
+    options = parser.parse_args()
+    tokenizer = load_tokenizer(ROOT / "models/tokenizer")
+    table = "\n".join(speeds(tokenizer, rounds=options.rounds, steps=options.steps))
+    curves = "\n".join(losses(tokenizer, steps=options.curve_steps))
+    machine = describe(set_up(threads="auto", precision="auto", cpu=True))
+    where = f"{machine['threads']} threads, {machine['processor']} ({machine['instructions']})"
+    command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
+    text = f"""# How fast masked language modelling trains
+
+`python -m benchmarks.pretraining {command}`:
+{BATCH} x {LENGTH} tokens a step, a vocabulary of {VOCABULARY:,}, {where},
+this project in {machine["precision"]}, torch {machine["packages"]["torch"]}, transformers {machine["packages"]["transformers"]}.
+
+| model | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
+|---|---|---|---|
+{table}
+
+`Trainer` is set up as the run_mlm example does; its best flags are bf16, the fused optimizer and no dropout (by
+`--config_overrides`).
+
+## The loss at equal tokens
+
+{SHOWN}, {options.curve_steps} steps on the documentation corpus, learning rate {RATE:g}: the mean of each fifth.
+
+| trained by | 1 | 2 | 3 | 4 | 5 |
+|---|---|---|---|---|---|
+{curves}
+"""
+    (ROOT / "benchmarks/pretraining.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
