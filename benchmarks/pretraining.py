@@ -147,13 +147,14 @@ def main() -> None:
     table = "\n".join(speeds(tokenizer, rounds=options.rounds, steps=options.steps))
     curves = "\n".join(losses(tokenizer, steps=options.curve_steps))
     machine = describe(set_up(threads="auto", precision="auto", cpu=True))
+    packages = machine["packages"]
     where = f"{machine['threads']} threads, {machine['processor']} ({machine['instructions']})"
     command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
     text = f"""# How fast masked language modelling trains
 
 `python -m benchmarks.pretraining {command}`:
 {BATCH} x {LENGTH} tokens a step, a vocabulary of {VOCABULARY:,}, {where},
-this project in {machine["precision"]}, torch {machine["packages"]["torch"]}, transformers {machine["packages"]["transformers"]}.
+this project in {machine["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
 
 | model | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
 |---|---|---|---|
