@@ -5,6 +5,7 @@ the stage's work. One process needs no launcher, which costs seconds.
 """
 
 import json
+import logging
 import os
 import sys
 from typing import Any
@@ -55,6 +56,7 @@ def start(content: dict[str, Any]) -> None:
         environment["ACCELERATE_USE_CPU"] = "true"
     program = sys.modules["__main__"].__spec__
     assert program is not None, "a stage is run as a module"
+    logging.disable(logging.ERROR)  # the launcher's own lines on each process that ends
     try:
         with patch_environment(**environment):
             launch_command(launch_command_parser().parse_args([*_options(config), "--module", program.name]))
@@ -100,5 +102,7 @@ def _options(config: Any) -> list[str]:
 
 
 def _reason(rank: int, failure: Any) -> str:
-    reported = str(failure.message).partition("InputError: ")[2]
+    """What `report` was given there; a process that could not report is named, with how it ended."""
+    content = failure.error_file_data["message"]
+    reported = content["message"].partition("InputError: ")[2] if isinstance(content, dict) else ""
     return reported or f"process {rank} has failed ({failure.message}); what it said is above"
