@@ -1,6 +1,7 @@
 """A batch cut among processes, so that together they compute what one would. K losses."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -44,7 +45,7 @@ def mean_over_processes(
     mean is not a number, and counts as 0.
     """
     sums_K = torch.where(counts_K > 0, losses_K, 0.0) * counts_K
-    together_2K = torch.stack([sums_K.detach(), counts_K])
-    sums_of_all_K, counts_of_all_K = accelerator.reduce(together_2K).unbind()
+    reduced: Any = accelerator.reduce(torch.stack([sums_K.detach(), counts_K]))
+    sums_of_all_K, counts_of_all_K = reduced.unbind()
     minimised = (sums_K * accelerator.num_processes / counts_of_all_K).sum()
     return minimised, sums_of_all_K / counts_of_all_K

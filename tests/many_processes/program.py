@@ -26,7 +26,7 @@ class Parameters(BaseModel):
 def main(p: Parameters, run: Run) -> None:
     loop.FIRST_WAIT = loop.COST = -1.0  # a resume point after each step
     if "DROP" in os.environ:
-        vars(pretrain)["train"] = _dropped
+        pretrain.train = _dropped
     for name in p.stages:
         stage = import_module(f"stages.{name}")
         key = "t" if name.startswith("finetune") else ""
