@@ -29,6 +29,7 @@ from stages.training.heldout import masked_word_scores
 from stages.training.imitation import Imitation
 from stages.training.loop import Memory, train
 from stages.training.machine import describe, set_up
+from stages.training.sharing import share_of
 from stages.training.teaching import show_blocks
 
 TEACHER, SHRUNK = Path("models/teacher"), Path("models/shrunk")
@@ -54,7 +55,7 @@ def main(p: Parameters, run: Run) -> None:
 
     def batch(step: int):
         one = masked_batch(blocks, step, batch_size=options.batch_size, seed=options.seed, masking=masking,
-                           device=accelerator.device)  # fmt: skip
+                           device=accelerator.device, share=share_of(accelerator))  # fmt: skip
         return one | show_blocks(teacher, one, layers=layers, predictions=options.losses.prediction > 0,
                                  autocast=accelerator.autocast)  # fmt: skip
 
@@ -66,6 +67,8 @@ def main(p: Parameters, run: Run) -> None:
         folder=run.resume, label="distill",
     ):  # fmt: skip
         pass
+    if not run.writes:
+        return
     scores = {name: masked_word_scores(model, heldout, masking=masking, device=accelerator.device)
               for name, model in (("student", student), ("teacher", teacher))}  # fmt: skip
     sizes = {
@@ -99,4 +102,4 @@ def _imitation(
 
 
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, trains=True)

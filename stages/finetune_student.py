@@ -27,6 +27,7 @@ from stages.training.imitation import Imitation
 from stages.training.loop import Memory, train
 from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
+from stages.training.sharing import share_of
 from stages.training.task_batches import TaskBatches
 from stages.training.task_imitation import TaskImitation, show_rows
 from stages.training.task_prediction import TaskPrediction
@@ -63,7 +64,8 @@ def main(p: Parameters, run: Run) -> None:
 
     def batches(phase: Any) -> TaskBatches:
         return TaskBatches(features, kind, batch_size=phase.batch_size, seed=options.seed,
-                           pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device)  # fmt: skip
+                           pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device,
+                           share=share_of(accelerator))  # fmt: skip
 
     shared = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
     memory = Memory()
@@ -81,6 +83,8 @@ def main(p: Parameters, run: Run) -> None:
         warmup=options.prediction.warmup, folder=run.resume / "prediction", label=f"student of {run.key}",
         score=lambda: scorer.scores(student, validation)[task.metric], **shared,
     )  # fmt: skip
+    if not run.writes:
+        return
     reports = Path("reports/tasks") / run.key
     with (
         whole_folder(f"models/tasks/{run.key}/student") as folder,
@@ -121,4 +125,4 @@ def _layers(rule: str | list[int], student: BertConfig, teacher: BertConfig) -> 
 
 
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, trains=True)

@@ -20,6 +20,7 @@ from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
 from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
+from stages.training.sharing import share_of
 from stages.training.task_batches import TaskBatches
 from stages.training.task_prediction import TaskPrediction
 
@@ -52,11 +53,14 @@ def main(p: Parameters, run: Run) -> None:
         TaskPrediction(model, kind, hard=1.0, soft=0.0, temperature=1.0),
         model,
         batches=TaskBatches(scorer.encode(read_rows(data, "train")), kind, batch_size=options.batch_size,
-                            seed=options.seed, pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device),
+                            seed=options.seed, pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device,
+                            share=share_of(accelerator)),
         epochs=options.epochs, rate=options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay,
         seed=options.seed, accelerator=accelerator, folder=run.resume, label=f"teacher of {run.key}",
         score=lambda: scorer.scores(model, validation)[task.metric],
     )  # fmt: skip
+    if not run.writes:
+        return
     reports = Path("reports/tasks") / run.key
     with (
         whole_folder(f"models/tasks/{run.key}/teacher") as folder,
@@ -70,4 +74,4 @@ def main(p: Parameters, run: Run) -> None:
 
 
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, trains=True)

@@ -21,6 +21,7 @@ from stages.training.heldout import masked_word_scores
 from stages.training.loop import Memory, train
 from stages.training.machine import describe, set_up
 from stages.training.masked_words import MaskedWords
+from stages.training.sharing import share_of
 
 
 class Parameters(Section):
@@ -44,11 +45,14 @@ def main(p: Parameters, run: Run) -> None:
         MaskedWords(model),
         batches=lambda step: masked_batch(
             blocks, step, batch_size=options.batch_size, seed=options.seed, masking=masking, device=accelerator.device,
+            share=share_of(accelerator),
             length=growing_length(step, steps=options.steps, longest=length, doublings=options.length_doublings)),
         steps=options.steps, rate=options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay,
         seed=options.seed, accelerator=accelerator, memory=memory, folder=run.resume, label="pretrain",
     ):  # fmt: skip
         pass
+    if not run.writes:
+        return
     scores = masked_word_scores(model, heldout, masking=masking, device=accelerator.device)
     with (
         whole_folder("models/teacher") as folder,
@@ -65,4 +69,4 @@ def main(p: Parameters, run: Run) -> None:
 
 
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, trains=True)

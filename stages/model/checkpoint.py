@@ -46,6 +46,8 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
 def save(model: PreTrainedModel, folder: Path) -> None:
     """config.json and model.safetensors, the same bytes for the same weights."""
     logging.disable_progress_bar()
+    # Of several processes Transformers lets the first one save alone, but every machine needs its outputs.
+    vars(model)["should_save_on_this_rank"] = lambda is_main_process: is_main_process
     model.save_pretrained(folder)
 
 

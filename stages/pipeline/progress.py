@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 
 def say(text: str) -> None:
@@ -17,8 +18,8 @@ class Progress:
         self._start = self._last = time.monotonic()
         self._tokens = 0
 
-    def step(self, step: int, *, tokens: int, text: str) -> None:
-        """`step` steps are done; `tokens` real ones were in the last; `text` says how well it goes."""
+    def step(self, step: int, *, tokens: int, text: Callable[[], str]) -> None:
+        """`step` steps are done; `tokens` real ones were in the last; `text()` says how well it goes."""
         self._tokens += tokens
         now = time.monotonic()
         if now - self._last < self._every and step < self._steps:
@@ -28,4 +29,4 @@ class Progress:
         left = passed / max(step - self._first, 1) * (self._steps - step)
         end = "\r" if sys.stdout.isatty() and step < self._steps else "\n"
         speed = f"{self._tokens / passed:,.0f} tokens/s  {left:.0f} s left"
-        print(f"{self._label}: step {step}/{self._steps}  {text}  {speed}", end=end, flush=True)
+        print(f"{self._label}: step {step}/{self._steps}  {text()}  {speed}", end=end, flush=True)

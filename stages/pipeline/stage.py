@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel
 
-from stages.pipeline import declared, drift
+from stages.pipeline import declared, drift, processes
 from stages.pipeline.declared import Declared
 from stages.pipeline.errors import InputError
 from stages.pipeline.locks import only_writer
@@ -35,33 +35,58 @@ class Run:
     resume: Path
     """Folder of this run's resume point. Its name is a digest of command, dependencies and parameters, so that
     another run's is never found there."""
+    writes: bool = True
+    """False in a process that computes along with another one on this machine, which writes the outputs."""
 
 
-def run(main: Callable[[Model, Run], None], model: type[Model]) -> None:
-    """Run `main` as the stage that DVC has started.
+def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool = False) -> None:
+    """Run `main` as the stage that DVC has started; one that `trains` in as many processes as the machine calls for.
 
     What a user or the machine caused ends the process with one message and exit code 1; a bug of ours keeps its
     traceback. The resume point is removed on success only.
     """
-    where = os.environ.get("DVC_STAGE", sys.argv[0])
     try:
-        stage = declared.read()
-        with only_writer(stage.name, folder=STATE / "locks"):
-            _run_alone(main, model, stage)
+        if content := processes.told():
+            _run_along(main, model, **content)
+        else:
+            stage = declared.read()
+            with only_writer(stage.name, folder=STATE / "locks"):
+                _run_alone(main, model, stage, trains=trains)
     except InputError as error:
-        sys.exit(f"ERROR: {where}: {error}")
+        _refuse(error)
     except Exception as error:
         if trouble := explain(error):
-            sys.exit(f"ERROR: {where}: {trouble}")
+            _refuse(InputError(trouble))
         raise
 
 
-def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared) -> None:
+def _refuse(error: InputError) -> NoReturn:
+    if processes.told():
+        processes.report(error)
+        sys.exit(1)
+    sys.exit(f"ERROR: {os.environ.get('DVC_STAGE', sys.argv[0])}: {error}")
+
+
+def _run_along(
+    main: Callable[[Model, Run], None], model: type[Model], *, parameters: dict[str, Any], key: str, resume: str
+) -> None:
+    """`main` in one of several processes, which another one has started after all checks."""
+    writes = processes.is_first_here()
+    if not writes:
+        sys.stdout = open(os.devnull, "w")
+    main(model.model_validate(parameters), Run(key, Path(resume), writes))
+    processes.leave()
+
+
+def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool) -> None:
     before = drift.snapshot(stage.dependencies)
     drift.require_recorded(before, stage.recorded, cache=stage.cache)
     parameters = validate(model, _flat(stage), section=_section(stage))
     resume = STATE / "resume" / stage.name / _digest(stage, before)
-    main(parameters, Run(stage.key, resume))
+    if trains and processes.wanted() > 1:
+        processes.start({"parameters": _flat(stage), "key": stage.key, "resume": str(resume)})
+    else:
+        main(parameters, Run(stage.key, resume))
     _require_unchanged(before, stage)
     shutil.rmtree(resume.parent, ignore_errors=True)
 

@@ -62,6 +62,11 @@ def logits(outputs: Any) -> Tensor:
     return outputs.logits
 
 
+def count(batch: dict[str, Tensor]) -> Tensor:
+    """Of how many labelled tokens both losses are the mean, a scalar."""
+    return (batch["labels"] != UNLABELLED).sum()
+
+
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
     """Cross-entropy of logits [B, L, C] to the gold tags, a mean over labelled tokens."""
     labelled_BL = batch["labels"] != UNLABELLED

@@ -78,6 +78,11 @@ def logits(outputs: Any) -> Tensor:
     return torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)
 
 
+def count(batch: dict[str, Tensor]) -> Tensor:
+    """Of how many examples both losses are the mean, a scalar."""
+    return torch.ones_like(batch["start_positions"]).sum()
+
+
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
     """Cross-entropy of logits [B, L, 2] over real tokens to the gold start and end, the mean of the two."""
     start_BL, end_BL = _real(logits, batch).unbind(dim=-1)

@@ -15,20 +15,32 @@ MAX_WORD_CHARACTERS = 100  # what transformers gives WordPiece: a longer word is
 
 Pair = tuple[int, int]
 
+HELD = 1 << 20
+"""Distinct pieces of text between spaces that are held: words with their punctuation, of which there is no end."""
+
 
 def count_words(texts: Iterable[str], *, lowercase: bool) -> Counter[str]:
-    """How often each word occurs, a word being what BERT's normaliser and pre-tokeniser hand to WordPiece."""
-    raw: Counter[str] = Counter()
+    """How often each word occurs, a word being what BERT's normaliser and pre-tokeniser hand to WordPiece.
+
+    Memory grows with the distinct words, not with the text.
+    """
+    raw, words = Counter[str](), Counter[str]()
     for text in texts:
         # Both work character by character and end every word at a space, so each distinct chunk needs them once only.
         raw.update(text.replace("\n", " ").split(" "))
+        if len(raw) > HELD:
+            _add_words(words, raw, lowercase=lowercase)
+            raw.clear()
+    _add_words(words, raw, lowercase=lowercase)
+    return words
+
+
+def _add_words(words: Counter[str], raw: Counter[str], *, lowercase: bool) -> None:
     normalizer = BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=lowercase)
     pre_tokenizer = BertPreTokenizer()
-    words: Counter[str] = Counter()
     for chunk, count in raw.items():
         for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(chunk)):
             words[word] += count
-    return words
 
 
 def train_vocabulary(

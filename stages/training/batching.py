@@ -1,8 +1,10 @@
 """Which rows make up which step: a function of seed and epoch alone."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+import torch
 
 from stages.training.randomness import permutation
 
@@ -17,9 +19,23 @@ def block_rows(step: int, *, batch_size: int, count: int, seed: int) -> np.ndarr
     """
     first, last = step * batch_size, (step + 1) * batch_size
     epochs = range(first // count, (last - 1) // count + 1)
-    orders = np.concatenate([permutation(count, seed, epoch) for epoch in epochs])
-    start = first - epochs[0] * count
-    return orders[start : start + batch_size]
+    parts = [_order(count, seed, epoch)[max(0, first - epoch * count) : last - epoch * count] for epoch in epochs]
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=2)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Drawn once an epoch: of a corpus of some gigabytes it takes longer than a step of training."""
+    order = permutation(count, seed, epoch)
+    order.flags.writeable = False
+    return order
+
+
+def moved(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+    """The batch on the device. To a GPU it is copied from pinned memory, without waiting for the work before it."""
+    if device.type != "cuda":
+        return {name: tensor.to(device) for name, tensor in batch.items()}
+    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def steps_in_epoch(count: int, *, batch_size: int) -> int:

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from stages.text.masking import attention_mask, mask_tokens, positions, segments
-from stages.training.batching import block_rows
+from stages.training.batching import block_rows, moved
 from stages.training.randomness import generator
+from stages.training.sharing import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ def masked_batch(
     masking: Masking,
     device: torch.device,
     length: int | None = None,
+    share: Share = ALONE,
 ) -> dict[str, torch.Tensor]:
     """Step `step` of training on `blocks` [N, L]: blocks in a new order and newly masked in each epoch.
 
-    With `length`, which divides L, the blocks are cut into that much shorter ones, as many tokens in all.
+    With `length`, which divides L, the blocks are cut into that much shorter ones, as many tokens in all. Of several
+    processes each gets its `share` of them, masked as they are in the whole batch.
     """  # fmt: skip
     rows = block_rows(step, batch_size=batch_size, count=len(blocks), seed=seed)
     cut = blocks[np.sort(rows)].reshape(-1, length or blocks.shape[1])
-    return mask_blocks(cut, masking=masking, position=(seed, step), device=device)
+    return mask_blocks(cut, masking=masking, position=(seed, step), device=device, share=share)
 
 
 def growing_length(step: int, *, steps: int, longest: int, doublings: int) -> int:
@@ -62,11 +65,17 @@ def growing_length(step: int, *, steps: int, longest: int, doublings: int) -> in
 
 
 def mask_blocks(
-    blocks_BL: np.ndarray, *, masking: Masking, position: tuple[int, ...], device: torch.device
+    blocks_BL: np.ndarray,
+    *,
+    masking: Masking,
+    position: tuple[int, ...],
+    device: torch.device,
+    share: Share = ALONE,
 ) -> dict[str, torch.Tensor]:
     """The model's inputs [B, L], `predicted` [M] into the flattened block, `targets` [M], `visible` [B, 1, L, L].
 
-    Documents of one block do not see each other and count their positions from 0.
+    Documents of one block do not see each other and count their positions from 0. On the CPU: `tokens`, of all blocks,
+    and `weight` (see Share).
     """
     ids_BL = torch.from_numpy(blocks_BL.astype(np.int64))
     inputs_BL, predicted, targets = mask_tokens(
@@ -79,12 +88,15 @@ def mask_blocks(
         vocab_size=len(masking.continues_word_V),
         generator=generator(*position),
     )
+    count, length = ids_BL.shape
+    own = share.rows(count)
+    first, last = own.start * length, own.stop * length
+    is_own = (predicted >= first) & (predicted < last)
     batch = {
-        "input_ids": inputs_BL,
-        "position_ids": positions(ids_BL, cls_id=masking.cls_id),
-        "visible": attention_mask(segments(ids_BL, cls_id=masking.cls_id)),
-        "predicted": predicted,
-        "targets": targets,
-        "tokens": torch.tensor(ids_BL.numel()),
+        "input_ids": inputs_BL[own],
+        "position_ids": positions(ids_BL[own], cls_id=masking.cls_id),
+        "visible": attention_mask(segments(ids_BL[own], cls_id=masking.cls_id)),
+        "predicted": predicted[is_own] - first,
+        "targets": targets[is_own],
     }
-    return {name: tensor.to(device) for name, tensor in batch.items()}
+    return moved(batch, device) | {"tokens": torch.tensor(ids_BL.numel()), "weight": share.weight(count)}

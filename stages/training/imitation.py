@@ -58,6 +58,11 @@ class Imitation(nn.Module):
             )
         return {name: loss * self._weights[name] for name, loss in losses.items()}
 
+    def counts(self, *, real_BL: torch.Tensor, visible_B1LL: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of how many tokens, or pairs of tokens, each loss is the mean, scalars."""
+        tokens = real_BL.sum()
+        return {"embedding": tokens, "hidden": tokens, "attention": visible_B1LL.sum()}
+
     def _scores(self, states: States, layer: int) -> torch.Tensor:
         return attention_scores(states.query[layer], states.key[layer], heads=self._heads)
 

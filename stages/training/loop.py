@@ -1,10 +1,10 @@
 """The one training loop.
 
 A batch is a function of its step, and so is all randomness; what a run must remember is its weights, its optimizer,
-its step and what its stage adds, and `resume.save` keeps exactly these.
+its step and what its stage adds, and `resume.save` keeps exactly these. Of several processes each computes its part
+of every batch, and the first one saves for all.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,13 +13,15 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from stages.pipeline import resume
-from stages.pipeline.errors import InputError
 from stages.pipeline.progress import Progress, say
 from stages.training.optimizer import CLIP, adamw, learning_rate
 from stages.training.randomness import seed_dropout
+from stages.training.sharing import mean_over_processes
+from stages.training.tally import Tally
 
 Batch = dict[str, Any]
 POINTS = 100
@@ -60,74 +62,75 @@ def train(
     """Train `objective` in place for `steps` steps, and yield the number of steps done after each.
 
     `objective(batch)` gives named losses, scalars; their sum is minimised. `batches(step)` gives a batch on the
-    accelerator's device, with the number of its real tokens as "tokens". What `folder` holds of an earlier, killed
+    accelerator's device, with the number of its real tokens as "tokens", a scalar on the CPU. Where there are several
+    processes it is this one's part of the batch, "tokens" those of the whole, "weight" as Share.weight has it, and
+    `objective.counts(batch)` says of how many things each loss is the mean. What `folder` holds of an earlier, killed
     run is taken up, `memory` included; at the end it holds the last state, so that a stage with two trainings can
     go on with the second. Raises InputError when a loss is not a finite number.
     """
+    plain = objective
     optimizer = adamw(objective, weight_decay=weight_decay)
-    first = _load(folder, objective, optimizer, memory)
+    first = _load(folder, objective, optimizer, memory, accelerator)
     objective, optimizer = accelerator.prepare(objective, optimizer)
     if first:
         say(f"{label}: goes on after step {first}/{steps}")
     progress = Progress(label, steps=steps, done=first)
     saver = _Saver(folder)
-    sums: dict[str, float] = memory.values.setdefault("sums", {})
+    tally = Tally(memory.values.setdefault("sums", {}))
+    # Dropout is drawn by each process for its own rows.
+    position = (seed,) if accelerator.is_main_process else (seed, accelerator.process_index)
     for step in range(first, steps):
-        now = learning_rate(step, steps=steps, peak=rate, warmup=warmup)
-        losses, tokens = _update(objective, optimizer, batches(step), accelerator, rate=now, position=(seed, step))
-        _require_finite(losses, step=step + 1)
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss
-        progress.step(step + 1, tokens=tokens, text="  ".join(f"{n} {v:.3f}" for n, v in losses.items()))
-        _draw(memory, step=step + 1, steps=steps, rate=now)
+        now, batch = learning_rate(step, steps=steps, peak=rate, warmup=warmup), batches(step)
+        seed_dropout(*position, step)
+        tally.add(step + 1, _update(objective, plain, optimizer, batch, accelerator, rate=now))
+        progress.step(step + 1, tokens=int(batch["tokens"]), text=tally.text)
+        _draw(memory, tally, step=step + 1, steps=steps, rate=now)
         yield step + 1
-        if step + 1 == steps or saver.is_due():
-            saver.save(accelerator.unwrap_model(objective), optimizer, memory, step=step + 1)
+        if accelerator.is_main_process and (step + 1 == steps or saver.is_due()):
+            tally.fetch()
+            saver.save(plain, optimizer, memory, step=step + 1)
 
 
 def _update(
-    objective: nn.Module,
-    optimizer: Any,
-    batch: Batch,
-    accelerator: Accelerator,
-    *,
-    rate: float,
-    position: tuple[int, ...],
-) -> tuple[dict[str, float], int]:
+    objective: nn.Module, plain: Any, optimizer: Any, batch: Batch, accelerator: Accelerator, *, rate: float
+) -> dict[str, torch.Tensor]:
+    """One step of `objective`, which is `plain` as the accelerator runs it; the losses of the whole batch."""
     for group in optimizer.param_groups:
         group["lr"] = rate
-    seed_dropout(*position)
     objective.train()
-    losses = objective(batch)
-    accelerator.backward(torch.stack(list(losses.values())).sum())
+    losses: dict[str, torch.Tensor] = objective(batch)
+    losses_K = torch.stack(list(losses.values()))
+    minimised = losses_K.sum()
+    if accelerator.num_processes > 1:
+        counts = plain.counts(batch)
+        counts_K = torch.stack([counts[name].float() for name in losses]) * batch["weight"]
+        minimised, losses_K = mean_over_processes(losses_K, counts_K, accelerator)
+    accelerator.backward(minimised)
     accelerator.clip_grad_norm_(objective.parameters(), CLIP)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return {name: loss.item() for name, loss in losses.items()}, int(batch["tokens"])
+    return dict(zip(losses, losses_K.detach(), strict=True))
 
 
-def _require_finite(losses: dict[str, float], *, step: int) -> None:
-    for name, loss in losses.items():
-        if not math.isfinite(loss):
-            raise InputError(f"step {step}: loss {name!r} is {loss}, training has diverged; lower its learning_rate")
-
-
-def _draw(memory: Memory, *, step: int, steps: int, rate: float) -> None:
+def _draw(memory: Memory, tally: Tally, *, step: int, steps: int, rate: float) -> None:
     """End a row of the curve every `steps` / POINTS steps."""
     every = max(1, steps // POINTS)
     if step % every and step != steps:
         return
+    tally.fetch()
     # Not since the curve's last row, which may be one that a stage has added.
     count = step - memory.values.get("drawn", 0)
     memory.values["drawn"] = step
-    sums = memory.values["sums"]
-    means = {name: round(total / count, 5) for name, total in sums.items()}
+    means = {name: round(total / count, 5) for name, total in tally.sums.items()}
     memory.curve.append({"step": step, "learning_rate": float(f"{rate:.4g}"), **means})
-    sums.clear()
+    tally.sums.clear()
 
 
-def _load(folder: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, memory: Memory) -> int:
-    saved = resume.load(folder)
+def _load(
+    folder: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, memory: Memory, accelerator: Accelerator
+) -> int:
+    # On another machine there is no such folder, and the files may be newer by the time that another process reads.
+    saved = broadcast_object_list([resume.load(folder) if accelerator.is_main_process else None])[0]
     if saved is None:
         return 0
     tensors, values = saved

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 
 Precision = Literal["auto", "float32", "bfloat16"]
 PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
@@ -16,14 +17,18 @@ PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transf
 def set_up(*, threads: int | Literal["auto"], precision: Precision, cpu: bool = False) -> Accelerator:
     """Deterministic algorithms, `threads` CPU threads (`auto`: all cores this process may use), and an Accelerator.
 
-    `auto` precision is bfloat16 where the hardware multiplies matrices in it, float32 elsewhere. With `cpu`, a GPU is
-    left alone.
+    Several processes on one machine divide its cores. `auto` precision is bfloat16 where the hardware multiplies
+    matrices in it, float32 elsewhere. With `cpu`, a GPU is left alone.
     """
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if threads == "auto" else threads)
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    torch.set_num_threads(max(1, cores) if threads == "auto" else threads)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS asks for it in deterministic mode
     torch.use_deterministic_algorithms(True)
     half = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16())
-    return Accelerator(mixed_precision="bf16" if half else "no", cpu=cpu)
+    # Weights without a gradient are looked for in each step, because otherwise the order in which gradients are summed
+    # changes after the first step, and a resumed run would not have the bits of an undisturbed one.
+    together = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(mixed_precision="bf16" if half else "no", cpu=cpu, kwargs_handlers=[together])
 
 
 def _multiplies_bfloat16() -> bool:

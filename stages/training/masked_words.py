@@ -22,6 +22,15 @@ class MaskedWords(nn.Module):
         logits_MV = masked_logits(self.model, batch)
         return {"loss": F.cross_entropy(logits_MV.float(), batch["targets"])}
 
+    def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Of how many things each loss is the mean, scalars."""
+        return {"loss": count_of(batch["targets"])}
+
+
+def count_of(things: torch.Tensor) -> torch.Tensor:
+    """How many there are along the first axis, a scalar on their device."""
+    return torch.tensor(len(things), device=things.device)
+
 
 def freeze_unused_heads(model: BertForPreTraining) -> None:
     """Without next-sentence prediction, the pooler and its head get no gradient."""

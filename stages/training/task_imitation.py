@@ -23,9 +23,17 @@ class TaskImitation(nn.Module):
         """`batch` holds the teacher's states as "teacher"."""
         with capture(self.bert, range(self.bert.config.num_hidden_layers)) as states:
             self.bert(**inputs(batch))
-        real_BL = batch["attention_mask"].bool()
-        visible_B1LL = real_BL[:, None, :, None] & real_BL[:, None, None, :]
-        return self.imitation(states, batch["teacher"], real_BL=real_BL, visible_B1LL=visible_B1LL)
+        return self.imitation(states, batch["teacher"], **_real(batch))
+
+    def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Of how many things each loss is the mean, scalars."""
+        return self.imitation.counts(**_real(batch))
+
+
+def _real(batch: Batch) -> dict[str, torch.Tensor]:
+    """What is compared: tokens and pairs of tokens that are no padding."""
+    real_BL = batch["attention_mask"].bool()
+    return {"real_BL": real_BL, "visible_B1LL": real_BL[:, None, :, None] & real_BL[:, None, None, :]}
 
 
 def show_rows(teacher: Any, batch: Batch, *, layers: list[int], autocast: Any) -> States:

@@ -29,6 +29,11 @@ class TaskPrediction(nn.Module):
             losses["soft"] = self._soft * self._kind.soft_loss(logits, batch, temperature=self._temperature)
         return losses
 
+    def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Of how many examples each loss is the mean, scalars."""
+        count = self._kind.count(batch)
+        return {"hard": count, "soft": count}
+
 
 def inputs(batch: Batch) -> dict[str, torch.Tensor]:
     return {name: batch[name] for name in INPUTS}

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from stages.pipeline.errors import InputError
+from stages.text import wordpiece
 from stages.text.wordpiece import PREFIX, SPECIAL_TOKENS, count_words, train_vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +149,21 @@ def test_words_longer_than_wordpiece_reads_teach_nothing():
         "##b",
         "ab",
     ]
+
+
+def test_memory_for_counting_words_does_not_grow_with_their_punctuation(monkeypatch: pytest.MonkeyPatch):
+    marks = random.Random(1)
+    texts = [" ".join("x" + "".join(marks.choices("!?.,;:", k=16)) for _ in range(50)) for _ in range(1000)]
+
+    def counted() -> tuple[Counter[str], int]:
+        tracemalloc.start()
+        found = count_words(texts, lowercase=True)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found, peak
+
+    plain, grown = counted()
+    monkeypatch.setattr(wordpiece, "HELD", 500)
+    streamed, peak = counted()
+    assert streamed == plain and len(plain) == 7
+    assert peak < grown / 20
