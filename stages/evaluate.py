@@ -67,6 +67,7 @@ def main(p: Parameters, run: Run) -> None:
         "errors": worst(mistakes, test.rows, predictions, analysis),
         "errors_of": ERRORS_OF,
     }
+    hub = {"head": kind.HEAD.__name__, "pipeline_tag": analysis.PIPELINE_TAG}
     reports = Path("reports/tasks") / run.key
     with (
         whole(reports / "metrics.json") as file,
@@ -74,7 +75,7 @@ def main(p: Parameters, run: Run) -> None:
         whole(reports / "predictions.parquet") as table,
         whole(reports / "evaluate_machine.json") as machine,
     ):
-        write_json(file, found | {"sizes": sizes})
+        write_json(file, found | {"hub": hub, "sizes": sizes})
         write_json(texts, findings)
         pq.write_table(pa.table(predictions), table, compression="zstd")
         write_json(machine, describe(accelerator))

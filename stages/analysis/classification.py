@@ -9,6 +9,9 @@ import numpy as np
 
 from stages.analysis.bootstrap import Weighted
 
+PIPELINE_TAG = "text-classification"
+"""What the hub calls such a task."""
+
 
 def weighted(predictions: list[str], rows: list[dict], *, metric: str, labels: list[str]) -> Weighted:
     """The score `metric` of stages/metrics/classification.py, where row n counts as often as the weights say."""

@@ -7,6 +7,9 @@ import numpy as np
 from stages.analysis.bootstrap import Weighted
 from stages.metrics.ner import entities
 
+PIPELINE_TAG = "token-classification"
+"""What the hub calls such a task."""
+
 
 def weighted(predictions: list[list[str]], rows: list[dict], *, metric: str, labels: list[str]) -> Weighted:
     """The score `metric` of stages/metrics/ner.py, where row n counts as often as the weights say."""

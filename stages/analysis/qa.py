@@ -7,6 +7,9 @@ import numpy as np
 from stages.analysis.bootstrap import Weighted
 from stages.metrics.qa import scores
 
+PIPELINE_TAG = "question-answering"
+"""What the hub calls such a task."""
+
 
 def weighted(predictions: list[str], rows: list[dict], *, metric: str, labels: None) -> Weighted:
     """The score `metric` of stages/metrics/qa.py, a mean over rows, where row n counts as often as the weights say."""

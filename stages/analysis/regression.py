@@ -6,6 +6,8 @@ import numpy as np
 
 from stages.analysis.bootstrap import Weighted
 
+PIPELINE_TAG = "text-classification"
+"""What the hub calls such a task."""
 CONSTANT = 1e-12
 """A variance below it, where that of all rows is 1, is that of a constant and a rounding error."""
 
