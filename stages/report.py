@@ -119,7 +119,9 @@ def _source(p: Parameters, path: str) -> dict[str, str | None]:
     return {"name": name, "repository": from_hub.get("repository"), "revision": from_hub.get("revision")}
 
 
-def content(p: Parameters, found: dict[str, Found], headlines: dict[str, Found], distilled: Found, machines: Any) -> Found:
+def content(
+    p: Parameters, found: dict[str, Found], headlines: dict[str, Found], distilled: Found, machines: Any
+) -> Found:
     """What the page shows."""
     return {
         "general": {"parameters": distilled["parameters"], "masked_words": {

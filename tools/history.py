@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib import pyplot as plt
 
 from stages.pipeline import durations
-from stages.reporting.charts import MARKERS, SERIES, WIDTH, as_element
+from stages.reporting.charts import MARKERS, SERIES, WIDTH, as_element, legend
 from stages.reporting.page import chart, render
 from stages.reporting.summary import MASKED_WORDS, ORDER
 from tools.revisions import Revision, revisions
@@ -68,9 +68,9 @@ def _chart(task: str, lines: Mapping[str, Line], ticks: Sequence[str]) -> dict[s
         axes.fill_between(places, low, high, color=SERIES[number], alpha=0.15, linewidth=0)
     axes.set_xticks(range(len(ticks)), list(ticks), rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_ylabel("score")
-    axes.legend(fontsize=8.5, loc="lower left", ncols=2)
+    legend(figure, axes)
     said = "; ".join(f"{who} {one[-1]['score']:.3f}" for who, one in lines.items() if one[-1])
-    return chart(task, as_element(figure, f"history-{task}"), f"in {ticks[-1]}: {said}")
+    return chart(task, as_element(figure, f"history-{task}"), seen=f"in {ticks[-1]}: {said}")
 
 
 if __name__ == "__main__":

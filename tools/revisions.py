@@ -32,7 +32,7 @@ class Revision:
 def revisions(folder: Path, *, last: int) -> list[Revision]:
     """The last commits that changed metrics, oldest first, then the last experiments, as many at most."""
     commits = _git(folder, "log", f"-n{last + 1}", "--format=%H", "--", METRICS).split()[::-1]
-    found = [_commit(folder, commit, before) for commit, before in zip(commits, [None, *commits[:-1]], strict=True)]
+    found = [_commit(folder, commit, before) for commit, before in zip(commits, [None, *commits], strict=False)]
     kept = [revision for revision in found if revision.metrics][-last:]
     return kept + [revision for revision in _experiments(folder, last) if revision.metrics]
 

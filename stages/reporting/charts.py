@@ -59,16 +59,16 @@ def curves(rows: Sequence[Mapping[str, str]], *, name: str) -> str:
             axes.set_yscale("log")
             _plain(axes.yaxis)
         else:
-            axes.set_ylim(0, None)
+            axes.set_ylim(0, 1.08 * max(values))
         axes.set_title("score on validation rows" if part == ["validation"] else "loss")
-        if len(part) > 1:
-            axes.legend(ncols=2, fontsize=8.5, loc="upper right")
     panels[-1, 0].set_xlabel("step")
+    if len(columns) > 1:
+        legend(figure, panels[0, 0])
     return as_element(figure, name)
 
 
 def against(points: Mapping[str, Sequence[Mapping[str, Any]]], *, x: str, label: str, score: str, name: str) -> str:
-    """Scores with intervals over a quantity `x`, on a logarithmic scale; a line for each task, a sign for each model."""
+    """Scores with intervals over a quantity `x` on a logarithmic scale: a line for each task, a sign for each model."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
     for number, (task, models) in enumerate(points.items()):
         colour = SERIES[number % len(SERIES)]
@@ -77,10 +77,17 @@ def against(points: Mapping[str, Sequence[Mapping[str, Any]]], *, x: str, label:
             low, high = (abs(one[score] - one[f"{score}_{end}"]) for end in ("low", "high"))
             axes.errorbar(one[x], one[score], [[low], [high]], color=colour, fmt=MARKERS.get(one["who"], "^"),
                           markersize=6, capsize=2, linewidth=1)  # fmt: skip
+    for who in dict.fromkeys(one["who"] for models in points.values() for one in models):
+        axes.plot([], [], color=COLOURS["soft"], linestyle="", marker=MARKERS.get(who, "^"), label=who)
     axes.set(xlabel=label, ylabel="score", xscale="log")
     _plain(axes.xaxis)
-    axes.legend(fontsize=8.5, loc="lower right")
+    legend(figure, axes)
     return as_element(figure, name)
+
+
+def legend(figure: Any, axes: Any) -> None:
+    """What the lines are called, above the drawing, where it hides none of them."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=9)
 
 
 def _plain(axis: Any) -> None:

@@ -7,8 +7,12 @@ from stages.reporting import charts
 from stages.reporting.page import chart
 
 Tree = dict[str, Any]
-AXES = (("parameters", "Parameters", 1.0), ("multiply_adds", "Multiply-adds", 1.0), ("bytes", "Megabytes on disk", 1e6))
-"""A size, its name on the axis and what one unit there is."""
+AXES = (
+    ("parameters", "Score over millions of parameters", 1e6),
+    ("multiply_adds", "Score over millions of multiply-adds", 1e6),
+    ("bytes", "Score over megabytes on disk", 1e6),
+)
+"""A size, the title of its chart and what one unit there is."""
 TITLES = {
     "pretrain": "Pretraining",
     "distill": "General distillation",
@@ -41,31 +45,34 @@ def curve(name: str, rows: Sequence[Mapping[str, str]], *, of: str = "") -> dict
             if column not in ("step", "learning_rate") and value:
                 ends[column] = [*ends.get(column, [value])[:1], value]
     said = "; ".join(f"{column} {float(first):.3g} to {float(last):.3g}" for column, (first, last) in ends.items())
-    return chart(TITLES[name], charts.curves(rows, name=f"{of}{name}"), said)
+    return chart(TITLES[name], charts.curves(rows, name=f"{of}{name}"), seen=said, caption=said)
 
 
 def against(headlines: Mapping[str, Mapping[str, Tree]], latency: Mapping[str, Sequence[Tree]]) -> list[dict[str, str]]:
     """Scores over each size that is known, and over time where it was measured."""
     drawn = []
-    for size, label, unit in AXES:
+    for size, title, unit in AXES:
         if points := _points(headlines, {task: _sizes(models, size, unit) for task, models in headlines.items()}):
-            drawn.append(_against(points, label))
+            drawn.append(_against(points, title))
     fastest = {task: _fastest(rows) for task, rows in latency.items()}
     if points := _points(headlines, fastest):
-        drawn.append(_against(points, "Milliseconds for one text"))
+        drawn.append(_against(points, "Score over milliseconds for one text"))
     return drawn
 
 
-def _against(points: Mapping[str, Sequence[Tree]], label: str) -> dict[str, str]:
-    svg = charts.against(points, x="x", label=label.lower(), score="score", name=f"score-over-{label}")
-    said = "; ".join(
-        f"{task}: " + ", ".join(f"{one['who']} {one['score']:.3f} at {one['x']:.4g}" for one in models)
+def _against(points: Mapping[str, Sequence[Tree]], title: str) -> dict[str, str]:
+    label = title.removeprefix("Score over ")
+    svg = charts.against(points, x="x", label=label, score="score", name=title)
+    seen = "; ".join(
+        f"{task}: " + ", ".join(f"{one['who']} {one['score']:.3f} at {one['x']:.3g}" for one in models)
         for task, models in points.items()
     )
-    return chart(f"Score over {label.lower()}", svg, said)
+    return chart(title, svg, seen=seen)
 
 
-def _points(headlines: Mapping[str, Mapping[str, Tree]], xs: Mapping[str, Mapping[str, float]]) -> dict[str, list[Tree]]:
+def _points(
+    headlines: Mapping[str, Mapping[str, Tree]], xs: Mapping[str, Mapping[str, float]]
+) -> dict[str, list[Tree]]:
     """For each task the models with an x, with scores and intervals."""
     found = {
         task: [{**one, "who": who, "x": xs[task][who]} for who, one in models.items() if who in xs[task]]

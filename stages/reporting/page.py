@@ -24,9 +24,9 @@ def render(template: str = "page.html", *, folder: Path = HERE, **content: Any) 
     return environment.get_template(template).render(style=style, **content)
 
 
-def chart(title: str, svg: str, says: str) -> dict[str, str]:
-    """A drawing with its name and, in words, what one sees in it."""
-    return {"title": title, "svg": svg, "says": says}
+def chart(title: str, svg: str, *, seen: str, caption: str = "") -> dict[str, str]:
+    """A drawing with its title, in words what one sees in it, and what is printed beneath the title."""
+    return {"title": title, "svg": svg, "seen": seen, "caption": caption}
 
 
 def leaves(tree: Mapping[str, Any], *above: str) -> dict[str, Any]:
@@ -61,5 +61,5 @@ def short(number: float) -> str:
 def verdict(one: Mapping[str, Any]) -> str:
     """A difference from the teacher, and whether other test rows could turn it around."""
     low, high = one["versus_teacher_low"], one["versus_teacher_high"]
-    said = "chance" if low <= 0 <= high else "better" if low > 0 else "worse"
+    said = "within noise" if low <= 0 <= high else "better" if low > 0 else "worse"
     return f"{one['versus_teacher']:+.3f} ({low:+.3f} to {high:+.3f}): {said}"

@@ -7,7 +7,7 @@ from typing import Any
 Tree = dict[str, Any]
 SIZES = ("parameters", "multiply_adds", "bytes")
 MASKED_WORDS = "masked-words"
-"""Beside the tasks: what pretraining and general distillation are measured by. No task may have a hyphen in its name."""
+"""Beside the tasks: what pretraining and general distillation are measured by. No name of a task has a hyphen."""
 ORDER = ("teacher", "student", "exported", "baseline")
 """In which models are shown."""
 

@@ -14,7 +14,11 @@ LOSSES = {
     "intermediate": {"embedding": (0.2, 0.05), "hidden": (2.3, 0.9), "attention": (14.0, 3.0)},
     "student": {"hard": (2.1, 0.9), "soft": (4.2, 1.9)},
 }
-SCORES = {"library": (0.22, 0.677, 0.69, 0.688), "entities": (0.374, 0.687, 0.63, 0.624), "answers": (0.222, 0.549, 0.552, 0.51)}
+SCORES = {
+    "library": (0.22, 0.677, 0.69, 0.688),
+    "entities": (0.374, 0.687, 0.63, 0.624),
+    "answers": (0.222, 0.549, 0.552, 0.51),
+}
 WHO = ("baseline", "teacher", "student", "exported")
 SIZES = {
     "teacher": (5463554, 3358466, 423624704, 21870000),
@@ -54,7 +58,10 @@ def _task(folder: Path, task: str, *, metric: str, hostile: bool) -> None:
 
 def evaluated(task: str, metric: str) -> dict[str, Any]:
     scores = dict(zip(WHO, SCORES[task], strict=True))
-    compared = {who: {"score": score, "interval": [round(score + by, 5) for by in (-0.03, 0.03)]} for who, score in scores.items()}
+    compared = {
+        who: {"score": score, "interval": [round(score + by, 5) for by in (-0.03, 0.03)]}
+        for who, score in scores.items()
+    }
     for who in set(WHO) - {"teacher"}:
         gap = round(scores[who] - scores["teacher"], 5)
         kept = {"retained": round(scores[who] / scores["teacher"], 5), "difference": gap}
@@ -73,9 +80,16 @@ def evaluated(task: str, metric: str) -> dict[str, Any]:
 
 def findings(task: str, *, said: str) -> dict[str, Any]:
     labels = [said, "pandas", "scipy", "torch"] if task != "answers" else []
-    table = [[len(labels) * 30 if row == column else 4 + row for column in range(len(labels))] for row in range(len(labels))]
+    table = [
+        [len(labels) * 30 if row == column else 4 + row for column in range(len(labels))] for row in range(len(labels))
+    ]
     text = f"Returns the sum of {said} over an axis, and a_very_long_name_without_any_space_{'x' * 80}.\nSecond line."
-    error = {"mistake": 0.97, "text": text, "gold": said, "predictions": {"baseline": "torch", "teacher": said, "student": ""}}
+    error = {
+        "mistake": 0.97,
+        "text": text,
+        "gold": said,
+        "predictions": {"baseline": "torch", "teacher": said, "student": ""},
+    }
     counts = {who: table for who in ("teacher", "student")} if labels else {"teacher": [], "student": []}
     return {"confusion": {"labels": labels, "counts": counts}, "errors": [error] * 3, "errors_of": "student"}
 
@@ -107,7 +121,10 @@ BENCHMARK = {
         _latency("student", "onnxruntime", "float32", 2.0),
         _latency("exported", "onnxruntime", "int8", 0.9),
     ],
-    "throughput": [_throughput("teacher", "torch", "float32", 150.0), _throughput("exported", "onnxruntime", "int8", 1900.0)],
+    "throughput": [
+        _throughput("teacher", "torch", "float32", 150.0),
+        _throughput("exported", "onnxruntime", "int8", 1900.0),
+    ],
 }
 
 
