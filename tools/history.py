@@ -31,7 +31,7 @@ def main() -> None:
         raise SystemExit("no commit has metrics yet: run `dvc repro` and commit reports/metrics")
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(page(found, durations.read(Path(".state/durations"))), encoding="utf-8", newline="\n")
-    print(f"{chosen.output}: {len(found)} revisions")
+    print(f"{chosen.output}: {len(found)} revision(s)")
 
 
 def page(found: Sequence[Revision], took: Mapping[str, Any]) -> str:

@@ -73,7 +73,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_writes_the_page(repository: Path) -> None:
     done = command(repository, "--last", "5")
-    assert (done.returncode, done.stdout) == (0, "reports/history.html: 3 revisions\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "reports/history.html: 3 revision(s)\n"), done.stderr
     assert "lucky-name" in (repository / "reports/history.html").read_text(encoding="utf-8")
 
 
