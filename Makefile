@@ -12,6 +12,7 @@ run: setup
 	@echo
 	@echo "Scores:      .venv/bin/dvc metrics show"
 	@echo "The report:  reports/report.html"
+	@echo "Its history: .venv/bin/python -m tools.history"
 	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/student')"
 
 test: check

@@ -1,7 +1,7 @@
-"""Predictions and scores of the teacher and the student on the test split, beside a trivial baseline.
+"""Predictions and scores on the test split, with intervals: the teacher, the student and a trivial baseline.
 
 In: models/tasks/T/{teacher,student}, data/tasks/T.
-Out: reports/tasks/T/{metrics.json,predictions.parquet,evaluate_machine.json}.
+Out: reports/tasks/T/{metrics.json,findings.json,predictions.parquet,evaluate_machine.json}.
 """
 
 from importlib import import_module
@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.analysis.comparison import compare
+from stages.analysis.errors import worst
 from stages.model.size import count_parameters
 from stages.parameters.compute import Compute
 from stages.parameters.kinds import TaskKind
@@ -23,6 +25,11 @@ from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer
 from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
+
+MODELS = ("teacher", "student")
+"""Who is scored, by its folder under models/tasks/T: the first is what others are compared with."""
+ERRORS_OF = "student"
+"""Whose worst errors are kept as texts."""
 
 
 class Task(Section):
@@ -40,29 +47,51 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     task, data, models = p.task, Path("data/tasks") / run.key, Path("models/tasks") / run.key
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
+    kind, metrics, analysis = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics", "analysis"))
     labels, tokenizer = read_labels(data), load_tokenizer(models / "student")
     scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
                     accelerator=accelerator)  # fmt: skip
     test = scorer.load(read_rows(data, "test"))
-    predictions = {"baseline": metrics.baseline(read_rows(data, "train"), test.rows)}
-    sizes: dict[str, dict[str, int]] = {}
-    for who in ("teacher", "student"):
+    predictions, logits, sizes = {"baseline": metrics.baseline(read_rows(data, "train"), test.rows)}, {}, {}
+    for who in MODELS:
         model = kind.build(models / who, labels=labels, seed=0).to(accelerator.device)
-        predictions[who], sizes[who] = scorer.predictions(model, test), count_parameters(model)
-    scores = {who: _rounded(metrics.scores(made, test.rows, labels=labels)) for who, made in predictions.items()}
-    kept = scores["student"][task.metric] / scores["teacher"][task.metric] if scores["teacher"][task.metric] else 0.0
+        logits[who], sizes[who] = scorer.logits(model, test.features), count_parameters(model)
+        predictions[who] = kind.decode(
+            logits[who], features=test.features, rows=test.rows, labels=labels, **task.decoding
+        )
+    found = measure(predictions, test.rows, metrics=metrics, analysis=analysis, metric=task.metric, labels=labels)
+    mistakes = analysis.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)
+    confusion = {who: analysis.confusion(predictions[who], test.rows, labels=labels) for who in MODELS}
+    findings = {
+        "confusion": {"labels": analysis.confusion_labels(labels), "counts": confusion},
+        "errors": worst(mistakes, test.rows, predictions, analysis),
+        "errors_of": ERRORS_OF,
+    }
+    hub = {"head": kind.HEAD.__name__, "pipeline_tag": analysis.PIPELINE_TAG}
     reports = Path("reports/tasks") / run.key
     with (
         whole(reports / "metrics.json") as file,
+        whole(reports / "findings.json") as texts,
         whole(reports / "predictions.parquet") as table,
         whole(reports / "evaluate_machine.json") as machine,
     ):
-        write_json(file, {who: scores[who] | sizes.get(who, {}) for who in scores} | {"retained": round(kept, 5)})
+        write_json(file, found | {"hub": hub, "sizes": sizes})
+        write_json(texts, findings)
         pq.write_table(pa.table(predictions), table, compression="zstd")
         write_json(machine, describe(accelerator))
-    say(f"{run.key}: {task.metric} of teacher {scores['teacher'][task.metric]:.4f}, of student "
-        f"{scores['student'][task.metric]:.4f}, of the baseline {scores['baseline'][task.metric]:.4f}")  # fmt: skip
+    for who, one in found["compared"].items():
+        say(f"{run.key}: {task.metric} of {who} {one['score']:.4f}, 95 % within {one['interval']}")
+
+
+def measure(
+    predictions: dict[str, list], rows: list[dict], *, metrics: Any, analysis: Any, metric: str, labels: Any
+) -> dict[str, Any]:
+    """Every score of everyone, and `metric` with intervals, beside that of the first of MODELS."""
+    scores = {who: _rounded(metrics.scores(made, rows, labels=labels)) for who, made in predictions.items()}
+    weighted = {who: analysis.weighted(made, rows, metric=metric, labels=labels) for who, made in predictions.items()}
+    heads = {who: found[metric] for who, found in scores.items()}
+    compared = compare(heads, weighted, num_rows=len(rows), reference=MODELS[0])
+    return {"compared": compared, "rows": len(rows), "scores": scores}
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

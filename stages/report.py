@@ -1,10 +1,9 @@
-"""One page to look at, and the summary metrics, curves and machines that git keeps for comparing commits.
+"""One page to look at, model cards, and the numbers and curves that git keeps for comparing commits.
 
 In: reports/{pretrain,distill}, reports/tasks, all parameters.
-Out: reports/report.html, reports/metrics.json, reports/machines.json, reports/curves.
+Out: reports/{report.html,metrics,curves,confusion,sizes.tsv,machines.json,cards}.
 """
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,25 @@ from stages.parameters.whole import Whole
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.reporting.charts import curves_svg
-from stages.reporting.page import render
+from stages.reporting.card import card
+from stages.reporting.content import against, curve, task_content
+from stages.reporting.page import leaves, render
+from stages.reporting.plots import read_table, write_table
+from stages.reporting.summary import (
+    MASKED_WORDS,
+    confusion_rows,
+    group,
+    headline,
+    masked_words,
+    ordered,
+    series,
+    size_rows,
+)
 from stages.reporting.tables import write_json
+
+GENERAL = ("pretrain", "distill")
+CURVES = ("teacher", "intermediate", "student")
+Found = dict[str, Any]
 
 
 class Parameters(Whole):
@@ -23,54 +38,111 @@ class Parameters(Whole):
 
 
 def main(p: Parameters, run: Run) -> None:
-    scores = {task: _read_json(Path("reports/tasks") / task / "metrics.json") for task in p.tasks}
-    general = {stage: _read_json(Path("reports") / stage / "metrics.json") for stage in ("pretrain", "distill")}
-    files = {stage: Path("reports") / stage / "curve.tsv" for stage in ("pretrain", "distill")}
-    for task in p.tasks:
-        for curve in ("teacher", "intermediate", "student"):
-            files[f"{task}_{curve}"] = Path("reports/tasks") / task / f"{curve}_curve.tsv"
-    summary = summarize(scores, {task: section.metric for task, section in p.tasks.items()}, general)
-    machines = group(_machines(list(p.tasks)))
-    with (
-        whole("reports/metrics.json") as file,
-        whole("reports/machines.json") as made_on,
-        whole("reports/report.html") as page,
-        whole_folder("reports/curves") as curves,
-    ):
-        write_json(file, summary)
-        write_json(made_on, machines)
-        for name, source in files.items():
-            (curves / f"{name}.tsv").write_bytes(source.read_bytes())
-        charts = {name: curves_svg(_rows(source), title=name) for name, source in files.items() if _rows(source)}
-        text = render(summary=summary, scores=scores, charts=charts, parameters=p.model_dump(),
-                      machines=machines)  # fmt: skip
-        page.write_text(text, encoding="utf-8", newline="\n")
-    say("reports/report.html and reports/metrics.json are written")
-
-
-def summarize(scores: dict[str, Any], metrics: dict[str, str], general: dict[str, Any]) -> dict[str, Any]:
-    """A few numbers for each task, and what was saved; a size is that of the models before they get a task's head."""
-    summary: dict[str, Any] = {"tasks": {}}
-    for task, found in scores.items():
-        heads = {who: found[who][metrics[task]] for who in ("baseline", "teacher", "student")}
-        summary["tasks"][task] = {"metric": metrics[task], **heads, "retained": found["retained"]}
-    summary["masked_words"] = {
-        who: general["distill"]["masked_words"][who]["accuracy"] for who in ("teacher", "student")
+    found = {task: read_task(Path("reports/tasks") / task) for task in p.tasks}
+    general = {stage: _read_json(Path("reports") / stage / "metrics.json") for stage in GENERAL}
+    headlines = {
+        task: headline(one["metrics"], one["benchmark"]["models"], metric=p.tasks[task].metric)
+        for task, one in found.items()
     }
-    summary["parameters"] = general["distill"]["parameters"]
-    return summary
+    machines = group(_machines(list(p.tasks)))
+    write_metrics(headlines | {MASKED_WORDS: masked_words(general["distill"])})
+    write_plots(found, headlines)
+    write_cards(p, headlines, found)
+    with whole("reports/machines.json") as made_on, whole("reports/report.html") as page:
+        write_json(made_on, machines)
+        text = render(**content(p, found, headlines, general["distill"], machines))
+        page.write_text(text, encoding="utf-8", newline="\n")
+    say("reports/report.html is the page; `dvc metrics show` prints what is in reports/metrics")
 
 
-def group(machines: dict[str, Any]) -> list[dict[str, Any]]:
-    """Machines by stage as a list of those that differ, each with its stages."""
-    groups: dict[str, dict[str, Any]] = {}
-    for stage, machine in machines.items():
-        groups.setdefault(json.dumps(machine, sort_keys=True), machine | {"stages": []})["stages"].append(stage)
-    return list(groups.values())
+def read_task(folder: Path) -> Found:
+    """What evaluate, benchmark and fine-tuning have written of one task."""
+    metrics = ordered(_read_json(folder / "metrics.json"))
+    return {
+        "metrics": metrics,
+        "findings": ordered(_read_json(folder / "findings.json")),
+        "benchmark": ordered(read_benchmark(folder, metrics)),
+        "curves": {name: read_table(folder / f"{name}_curve.tsv") for name in CURVES},
+    }
+
+
+def read_benchmark(folder: Path, metrics: Found) -> Found:
+    """Sizes and times of one task's models."""
+    return {"models": metrics["sizes"], "latency": [], "throughput": []}
+
+
+def write_metrics(headlines: dict[str, dict[str, Found]]) -> None:
+    with whole_folder("reports/metrics") as folder:
+        for task, models in headlines.items():
+            (folder / task).mkdir()
+            for who, numbers in models.items():
+                write_json(folder / task / f"{who}.json", numbers)
+
+
+def write_plots(found: dict[str, Found], headlines: dict[str, dict[str, Found]]) -> None:
+    with (
+        whole_folder("reports/curves") as curves,
+        whole_folder("reports/confusion") as confusion,
+        whole("reports/sizes.tsv") as sizes,
+    ):
+        for stage in GENERAL:
+            write_table(curves / f"{stage}.tsv", series(_general_curve(stage)))
+        for task, one in found.items():
+            write_table(confusion / f"{task}.tsv", confusion_rows(one["findings"]["confusion"]))
+            for name, rows in one["curves"].items():
+                write_table(curves / f"{task}_{name}.tsv", series(rows))
+        write_table(sizes, size_rows(headlines))
+
+
+def write_cards(p: Parameters, headlines: dict[str, dict[str, Found]], found: dict[str, Found]) -> None:
+    """A card has scores in it, so that it is made after the model's folder, which is an output of fine-tuning."""
+    with whole_folder("reports/cards") as cards:
+        for task, section in p.tasks.items():
+            (cards / task).mkdir()
+            text = card(
+                task,
+                metric=section.metric,
+                found=found[task]["metrics"],
+                models=headlines[task],
+                source=_source(p, section.data.source),
+                split=section.data.splits.test,
+                max_length=section.encoding["max_length"],
+            )
+            (cards / task / "README.md").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _source(p: Parameters, path: str) -> dict[str, str | None]:
+    """What a task's data set is called, and where on the hub it is from, if it is."""
+    name = path.removeprefix("data/raw/")
+    source = p.sources.get(name.partition("/")[0])
+    from_hub = source.options if source and source.kind == "hub" else {}
+    return {"name": name, "repository": from_hub.get("repository"), "revision": from_hub.get("revision")}
+
+
+def content(
+    p: Parameters, found: dict[str, Found], headlines: dict[str, Found], distilled: Found, machines: Any
+) -> Found:
+    """What the page shows."""
+    return {
+        "general": {"parameters": distilled["parameters"], "masked_words": {
+            who: one["score"] for who, one in masked_words(distilled).items()}},
+        "tasks": {
+            task: task_content(task, one, headlines[task], metric=p.tasks[task].metric) for task, one in found.items()
+        },
+        "against": against(headlines, {task: one["benchmark"]["latency"] for task, one in found.items()}),
+        "timed": any(one["benchmark"]["latency"] for one in found.values()),
+        "curves": [curve(stage, rows) for stage in GENERAL if (rows := _general_curve(stage))],
+        "parameters": leaves(p.model_dump()),
+        "machines": machines,
+    }  # fmt: skip
+
+
+def _general_curve(stage: str) -> list[dict[str, str]]:
+    return read_table(Path("reports") / stage / "curve.tsv")
 
 
 def _machines(tasks: list[str]) -> dict[str, Any]:
-    files = {stage: Path("reports") / stage / "machine.json" for stage in ("pretrain", "distill")}
+    files = {stage: Path("reports") / stage / "machine.json" for stage in GENERAL}
     for stage, name in (("finetune_teacher", "teacher"), ("finetune_student", "student"), ("evaluate", "evaluate")):
         files |= {f"{stage}@{task}": Path("reports/tasks") / task / f"{name}_machine.json" for task in tasks}
     return {stage: _read_json(file) for stage, file in files.items()}
@@ -78,11 +150,6 @@ def _machines(tasks: list[str]) -> dict[str, Any]:
 
 def _read_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    with open(file, encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter="\t"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel
 
-from stages.pipeline import declared, drift, processes
+from stages.pipeline import declared, drift, durations, processes
 from stages.pipeline.declared import Declared
 from stages.pipeline.errors import InputError
 from stages.pipeline.locks import only_writer
@@ -23,7 +24,7 @@ from stages.pipeline.trouble import explain
 Model = TypeVar("Model", bound=BaseModel)
 
 STATE = Path(".state")
-"""Locks and resume points: ignored by git and by DVC, and safe to delete while nothing runs."""
+"""Locks, resume points and durations: ignored by git and by DVC, and safe to delete while nothing runs."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,19 @@ def _run_along(
 
 
 def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool) -> None:
+    start = time.monotonic()
     before = drift.snapshot(stage.dependencies)
     drift.require_recorded(before, stage.recorded, cache=stage.cache)
     parameters = validate(model, _flat(stage), section=_section(stage))
     resume = STATE / "resume" / stage.name / _digest(stage, before)
+    resumed = resume.exists()
     if trains and processes.wanted() > 1:
         processes.start({"parameters": _flat(stage), "key": stage.key, "resume": str(resume)})
     else:
         main(parameters, Run(stage.key, resume))
     _require_unchanged(before, stage)
     shutil.rmtree(resume.parent, ignore_errors=True)
+    durations.record(STATE / "durations", stage.name, seconds=time.monotonic() - start, resumed=resumed)
 
 
 def _require_unchanged(before: drift.Snapshot, stage: Declared) -> None:

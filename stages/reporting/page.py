@@ -1,30 +1,65 @@
-"""The report as one HTML page that loads nothing."""
+"""Pages that load nothing and run nothing: what is in them is escaped, and their policy forbids every script."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-
-def render(
-    *,
-    summary: dict[str, Any],
-    scores: dict[str, Any],
-    charts: dict[str, str],
-    parameters: dict[str, Any],
-    machines: list[dict[str, Any]],
-) -> str:
-    """`charts` are SVG drawings by name; everything else is escaped."""
-    folder = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
-    page = environment.get_template("page.html")
-    return page.render(summary=summary, scores=scores, charts=charts, parameters=_leaves(parameters), machines=machines)
+HERE = Path(__file__).parent
+TEMPLATES = ("base.html", "parts.html", "page.html")
+"""The frame of every page, tables and figures, the report."""
 
 
-def _leaves(tree: dict[str, Any], *above: str) -> list[tuple[str, Any]]:
-    """Every parameter by its path, `pretrain.steps`, in the order of the file."""
-    leaves: list[tuple[str, Any]] = []
+def render(template: str = "page.html", *, folder: Path = HERE, **content: Any) -> str:
+    """The page that `template` in `folder` makes of `content`.
+
+    All of `content` is escaped but for drawings, which are the values of `svg` in a chart.
+    """
+    environment = Environment(
+        loader=FileSystemLoader([folder, HERE]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"count": count, "percent": percent, "score": score, "short": short, "verdict": verdict}
+    style = (HERE / "style.css").read_text(encoding="utf-8")
+    return environment.get_template(template).render(style=style, **content)
+
+
+def chart(title: str, svg: str, *, seen: str, caption: str = "") -> dict[str, str]:
+    """A drawing with its title, in words what one sees in it, and what is printed beneath the title."""
+    return {"title": title, "svg": svg, "seen": seen, "caption": caption}
+
+
+def leaves(tree: Mapping[str, Any], *above: str) -> dict[str, Any]:
+    """Every value by its path, `pretrain.steps`, in the order of the tree."""
+    found: dict[str, Any] = {}
     for key, value in tree.items():
         path = (*above, str(key))
-        leaves += _leaves(value, *path) if isinstance(value, dict) else [(".".join(path), value)]
-    return leaves
+        found |= leaves(value, *path) if isinstance(value, dict) else {".".join(path): value}
+    return found
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def score(number: float) -> str:
+    return f"{number:.3f}"
+
+
+def short(number: float) -> str:
+    """Three digits and what they count: 1.52 M."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number} "
+
+
+def verdict(one: Mapping[str, Any]) -> str:
+    """A difference from the teacher, and whether other test rows could turn it around."""
+    low, high = one["versus_teacher_low"], one["versus_teacher_high"]
+    said = "within noise" if low <= 0 <= high else "better" if low > 0 else "worse"
+    return f"{one['versus_teacher']:+.3f} ({low:+.3f} to {high:+.3f}): {said}"

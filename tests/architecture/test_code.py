@@ -25,6 +25,7 @@ SCRIPTS = [file for file in PYTHON if file.count("/") == 1 and not file.endswith
 
 MAY_IMPORT = {
     ".": {"pipeline/parent"},
+    "analysis": {"metrics/ner", "metrics/qa"},
     "model": {"pipeline/errors", "pipeline/trouble"},
     "parameters": {"model/layers", "pipeline/errors"},
     "sources/documentation": {"pipeline/errors", "pipeline/parent"},

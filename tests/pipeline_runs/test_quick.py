@@ -44,11 +44,27 @@ def test_a_second_repro_runs_no_stage(project: Path) -> None:
 
 
 def test_metrics_name_teacher_student_and_baseline_of_each_task(project: Path) -> None:
-    shown = json.loads(run(project, *command("dvc metrics show"), "--json"))
-    tasks = shown[""]["data"]["reports/metrics.json"]["data"]["tasks"]
-    assert set(tasks) == set(TASKS)
-    for scores in tasks.values():
-        assert {"baseline", "teacher", "student"} <= set(scores)
+    shown = json.loads(run(project, *command("dvc metrics show"), "--json"))[""]["data"]
+    for task in TASKS:
+        files = {who: shown[f"reports/metrics/{task}/{who}.json"]["data"] for who in ("baseline", "teacher", "student")}
+        assert all(one["score_low"] <= one["score"] <= one["score_high"] for one in files.values())
+        student = files["student"]
+        assert student["versus_teacher_low"] <= student["versus_teacher"] <= student["versus_teacher_high"]
+        assert student["parameters"] < files["teacher"]["parameters"]
+
+
+def test_the_report_shows_every_task_and_every_student_has_a_card(project: Path) -> None:
+    page = (project / "reports/report.html").read_text(encoding="utf-8")
+    for task in TASKS:
+        assert f'id="task-{task}"' in page
+        assert f"# {task}\n" in (project / "reports/cards" / task / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_history_is_a_page_of_this_commit(project: Path) -> None:
+    assert (
+        run(project, sys.executable, *command("python -m tools.history")[1:]) == "reports/history.html: 1 revision(s)\n"
+    )
+    assert "What each stage took" in (project / "reports/history.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("task", ["entities", "library"])
@@ -89,7 +105,7 @@ def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(pr
     output = run(project, *command("dvc exp run"))
     try:
         assert stages_run(output) == after
-        assert "parameters.student" in run(project, *command("dvc metrics diff"))
+        assert "library/student.json" in run(project, *command("dvc metrics diff"))
         for task in TASKS:
             config = json.loads((project / "models/tasks" / task / "student/config.json").read_text())
             assert config["num_hidden_layers"] == 1
@@ -123,4 +139,4 @@ def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_to
     (project / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
     own = ("prepare_task", "finetune_teacher", "finetune_student", *MEASURING)
     assert stages_run(run(project, "dvc", "repro")) == {"check", "report"} | {f"{stage}@reviews" for stage in own}
-    assert "reviews" in json.loads((project / "reports/metrics.json").read_text())["tasks"]
+    assert (project / "reports/metrics/reviews/student.json").is_file()

@@ -3,7 +3,7 @@
 import torch
 from accelerate import Accelerator
 
-from stages.report import group
+from stages.reporting.summary import group
 from stages.training.machine import describe
 
 

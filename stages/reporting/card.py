@@ -1,0 +1,60 @@
+"""A model card in the format of the Hugging Face hub: a head in YAML, and what a reader wants to know."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stages.reporting.page import count, score
+
+LICENSE = "unknown"
+"""The hub's word for it: whoever publishes the model knows under what terms its texts may be used."""
+
+
+def card(
+    task: str,
+    *,
+    metric: str,
+    found: Mapping[str, Any],
+    models: Mapping[str, Any],
+    source: Mapping[str, str | None],
+    split: str,
+    max_length: int,
+) -> str:
+    """The card of a task's student.
+
+    `found` is what evaluate wrote, `models` the headline numbers. `source` has the name of the data set, and its
+    repository and revision where it is one of the hub.
+    """
+    results = [
+        EvalResult(
+            task_type=found["hub"]["pipeline_tag"],
+            dataset_type=source["repository"] or "local",
+            dataset_name=str(source["name"]),
+            dataset_split=split,
+            dataset_revision=source["revision"],
+            metric_type=name,
+            metric_value=value,
+        )
+        for name, value in found["scores"]["student"].items()
+    ]
+    head = ModelCardData(
+        model_name=task,
+        library_name="transformers",
+        pipeline_tag=found["hub"]["pipeline_tag"],
+        license=LICENSE,
+        tags=["bert", "distillation"],
+        datasets=[source["repository"]] if source["repository"] else None,
+        metrics=[metric],
+        eval_results=results,
+    )
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"count": count, "score": score}
+    body = environment.get_template("card.md").render(
+        task=task, metric=metric, found=found, models=models, source=source, split=split, max_length=max_length
+    )
+    return f"---\n{head.to_yaml(line_break=chr(10))}\n---\n\n{body}\n"

@@ -1,0 +1,50 @@
+"""Pages in a real browser: Chromium, as the system has it, driven by playwright."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WHY_NOT = "no Chromium is installed here (in Debian: apt-get install chromium)"
+PATIENCE = 120_000  # milliseconds, for a machine that has other work
+
+
+class Opened:
+    """A page and what it did: lines on the console, addresses it asked for."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: self.console.append(message.text))
+        page.on("pageerror", lambda error: self.console.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression, which the page's policy does not forbid to the driver."""
+        return self.page.evaluate(expression)
+
+
+@contextmanager
+def opened(
+    file: Path,
+    *,
+    width: int = 1280,
+    scheme: Literal["light", "dark"] = "light",
+    media: Literal["screen", "print"] = "screen",
+) -> Iterator[Opened]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
+        try:
+            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            page.emulate_media(media=media, color_scheme=scheme)
+            found = Opened(page)
+            page.goto(file.as_uri())
+            yield found
+        finally:
+            browser.close()

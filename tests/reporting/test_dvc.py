@@ -1,0 +1,87 @@
+"""Two commits compare in a fresh clone without a remote: metrics, parameters, plots."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc_render.vega import VegaRenderer
+from dvc_render.vega_templates import get_template
+
+from tests.pipeline_runs.clone import ROOT, clone, run
+
+pytestmark = pytest.mark.dvc
+
+IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@b.invalid")
+KEPT = ("metrics", "curves", "confusion", "sizes.tsv", "machines.json", "cards")
+
+
+def commit(folder: Path, subject: str) -> None:
+    run(folder, "git", "add", "-A")
+    run(folder, "git", *IDENTITY, "commit", "-qm", subject)
+
+
+@pytest.fixture(scope="module")
+def cloned(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of a project with two reports in its past, the second with another score and another confusion."""
+    base = tmp_path_factory.mktemp("compared")
+    project = clone(base / "project")
+    for name in KEPT:
+        place = project / "reports" / name
+        shutil.rmtree(place, ignore_errors=True)
+        (shutil.copytree if (reported / "reports" / name).is_dir() else shutil.copy)(reported / "reports" / name, place)
+    commit(project, "first")
+    file = project / "reports/metrics/library/student.json"
+    file.write_text(file.read_text().replace('"score": 0.69,', '"score": 0.65,'))
+    (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("steps: 80", "steps: 81"))
+    commit(project, "second")
+    run(base, "git", "clone", "-q", str(project), "clone")
+    return base / "clone"
+
+
+def test_metrics_show_is_one_table_with_a_row_for_each_task_and_model(cloned: Path) -> None:
+    head, *rows = [line for line in run(cloned, "dvc", "metrics", "show").splitlines() if line]
+    assert len(rows) == 3 * 4 + 2
+    assert head.split() == ["Path", *sorted(head.split()[1:])] and len(head.split()) == 12
+    assert max(map(len, rows)) < 220
+
+
+def test_metrics_diff_names_what_changed_and_nothing_else(cloned: Path) -> None:
+    head, *rows = [line.split() for line in run(cloned, "dvc", "metrics", "diff", "HEAD~1").splitlines() if line]
+    assert rows == [["reports/metrics/library/student.json", "score", "0.69", "0.65", "-0.04"]]
+
+
+def test_params_diff_names_the_parameter(cloned: Path) -> None:
+    assert json.loads(run(cloned, "dvc", "params", "diff", "HEAD~1", "--json")) == {
+        "params.yaml": {"distill.steps": {"old": 80, "new": 81, "diff": 1}}
+    }
+
+
+@pytest.mark.parametrize("command", [("show",), ("diff", "HEAD~1")])
+def test_plots_have_curves_confusion_and_sizes(cloned: Path, command: tuple[str, ...]) -> None:
+    shown = json.loads(run(cloned, "dvc", "plots", *command, "--json"))
+    assert not shown.get("errors")
+    names = {re.sub(r"^.*reports/", "", name) for name in shown["data"]}
+    curves = {f"curves/{task}_{name}.tsv" for task in TASKS for name in ("teacher", "intermediate", "student")}
+    confusion = {"confusion/library.tsv", "confusion/entities.tsv"}
+    assert names == curves | confusion | {"curves/pretrain.tsv", "curves/distill.tsv", "sizes.tsv"}
+
+
+TASKS = ("answers", "entities", "library")
+
+
+def test_the_page_of_plots_is_written(cloned: Path, tmp_path: Path) -> None:
+    run(cloned, "dvc", "plots", "diff", "HEAD~1", "-o", str(tmp_path / "plots"))
+    text = (tmp_path / "plots/index.html").read_text(encoding="utf-8")
+    assert text.count("vegaEmbed(") == 14
+
+
+@pytest.mark.parametrize("name", ["counts", "curves", "sizes"])
+def test_a_template_leaves_no_place_unfilled(name: str) -> None:
+    folder = ROOT / ".dvc/plots"
+    row: dict[str, Any] = {"x": 1, "y": 2, "series": "s", "task": "t", "model": "m", "rows": 3, "rev": "r"}
+    drawn = VegaRenderer([row], "a", template=name, template_dir=str(folder), x="x", y="y").get_filled_template()
+    assert "<DVC_METRIC_" not in json.dumps(drawn)
+    assert get_template(name, str(folder)).name == name
