@@ -29,6 +29,8 @@ from stages.tasks.tables import read_labels
 from stages.training.machine import describe, set_up
 
 FILES = {"float32": "model.onnx", "int8": "model_int8.onnx"}
+EXPORTED = "exported"
+"""The student's int8 file, as `evaluate` calls it."""
 WEIGHTS = "model.safetensors"
 ROUNDS_OF_BATCHES = 5
 """Rounds of a throughput, whose calls are long."""
@@ -52,16 +54,10 @@ def main(p: Parameters, run: Run) -> None:
     kind, labels = import_module(f"stages.tasks.{p.task.kind}"), read_labels(Path("data/tasks") / run.key)
     models = {who: kind.build(folder / who, labels=labels, seed=0).eval() for who in ("teacher", "student")}
     with tempfile.TemporaryDirectory() as place:
-        write_float32(models["teacher"], Path(place) / FILES["float32"])
-        write_int8(models["teacher"], Path(place) / FILES["int8"])
-        places = {"teacher": Path(place), "student": folder / "onnx"}
-        ways: Ways = {}
-        for who, model in models.items():
-            files = {precision: places[who] / name for precision, name in FILES.items()}
-            ways |= in_torch(who, model) | in_onnxruntime(who, files, threads=threads)
-        vocabulary = min(model.config.vocab_size for model in models.values())
-        latency = _latency(ways, options, vocab_size=vocabulary)
-        throughput = _throughput(ways, options, vocab_size=vocabulary)
+        ways = _ways(models, folder / "onnx", exported_teacher=Path(place), threads=threads)
+    vocabulary = min(model.config.vocab_size for model in models.values())
+    latency = _latency(ways, options, vocab_size=vocabulary)
+    throughput = _throughput(ways, options, vocab_size=vocabulary)
     found = {"models": _sizes(models, folder, lengths=options.lengths), "latency": latency, "throughput": throughput,
              "processes": _processes(folder, length=max(options.lengths), threads=threads), "threads": threads,
              "machine": describe(accelerator)}  # fmt: skip
@@ -70,6 +66,17 @@ def main(p: Parameters, run: Run) -> None:
     for row in latency:
         say(f"{run.key}: {row['who']} in {row['runtime']} {row['precision']}, {row['length']} tokens: "
             f"{row['median_ms']:.2f} ms, {row['ratio']:.1f} x")  # fmt: skip
+
+
+def _ways(models: dict[str, Any], exported: Path, *, exported_teacher: Path, threads: int) -> Ways:
+    """Both models in PyTorch and in onnxruntime, for which the teacher is exported into an empty folder."""
+    write_float32(models["teacher"], exported_teacher / FILES["float32"])
+    write_int8(models["teacher"], exported_teacher / FILES["int8"])
+    teacher, student = ({name: place / file for name, file in FILES.items()} for place in (exported_teacher, exported))
+    ways = in_torch("teacher", models["teacher"]) | in_onnxruntime("teacher", teacher, threads=threads)
+    small = student.pop("int8")
+    ways |= in_torch("student", models["student"]) | in_onnxruntime("student", student, threads=threads)
+    return ways | in_onnxruntime(EXPORTED, {"int8": small}, threads=threads)
 
 
 def _latency(ways: Ways, options: Benchmark, *, vocab_size: int) -> list[dict[str, Any]]:
@@ -105,13 +112,14 @@ def _sizes(models: dict[str, Any], folder: Path, *, lengths: list[int]) -> dict[
         | {"multiply_adds": multiply_adds(model, length=max(lengths)), "bytes": (folder / who / WEIGHTS).stat().st_size}
         for who, model in models.items()
     }
-    return sizes | {"exported": sizes["student"] | {"bytes": (folder / "onnx" / FILES["int8"]).stat().st_size}}
+    return sizes | {EXPORTED: sizes["student"] | {"bytes": (folder / "onnx" / FILES["int8"]).stat().st_size}}
 
 
 def _processes(folder: Path, *, length: int, threads: int) -> list[dict[str, Any]]:
     """Loading and memory, each in a process of its own."""
     places = {Way(who, "torch", "float32"): folder / who for who in ("teacher", "student")}
-    places |= {Way("student", "onnxruntime", name): folder / "onnx" / file for name, file in FILES.items()}
+    places |= {Way("student", "onnxruntime", "float32"): folder / "onnx" / FILES["float32"]}
+    places |= {Way(EXPORTED, "onnxruntime", "int8"): folder / "onnx" / FILES["int8"]}
     return [way._asdict() | probe(way.runtime, place, length=length, threads=threads) for way, place in places.items()]
 
 

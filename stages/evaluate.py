@@ -1,6 +1,6 @@
-"""Predictions and scores on the test split, with intervals: the teacher, the student and a trivial baseline.
+"""Predictions and scores on the test split, with intervals: teacher, student, its int8 file and a trivial baseline.
 
-In: models/tasks/T/{teacher,student}, data/tasks/T.
+In: models/tasks/T/{teacher,student,onnx}, data/tasks/T.
 Out: reports/tasks/T/{metrics.json,findings.json,predictions.parquet,evaluate_machine.json}.
 """
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from stages.analysis.comparison import compare
 from stages.analysis.errors import worst
-from stages.model.size import count_parameters
 from stages.parameters.compute import Compute
 from stages.parameters.kinds import TaskKind
 from stages.parameters.section import Section
@@ -21,13 +21,14 @@ from stages.pipeline.outputs import whole
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
+from stages.runtime.onnx_model import OnnxModel
 from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer
 from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
 
-MODELS = ("teacher", "student")
-"""Who is scored, by its folder under models/tasks/T: the first is what others are compared with."""
+MODELS = ("teacher", "student", "exported")
+"""Who is scored: the first is what others are compared with, the last is the int8 ONNX file."""
 ERRORS_OF = "student"
 """Whose worst errors are kept as texts."""
 
@@ -52,10 +53,9 @@ def main(p: Parameters, run: Run) -> None:
     scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
                     accelerator=accelerator)  # fmt: skip
     test = scorer.load(read_rows(data, "test"))
-    predictions, logits, sizes = {"baseline": metrics.baseline(read_rows(data, "train"), test.rows)}, {}, {}
+    predictions, logits = {"baseline": metrics.baseline(read_rows(data, "train"), test.rows)}, {}
     for who in MODELS:
-        model = kind.build(models / who, labels=labels, seed=0).to(accelerator.device)
-        logits[who], sizes[who] = scorer.logits(model, test.features), count_parameters(model)
+        logits[who] = scorer.logits(load(who, models, kind, labels=labels, device=accelerator.device), test.features)
         predictions[who] = kind.decode(
             logits[who], features=test.features, rows=test.rows, labels=labels, **task.decoding
         )
@@ -75,12 +75,18 @@ def main(p: Parameters, run: Run) -> None:
         whole(reports / "predictions.parquet") as table,
         whole(reports / "evaluate_machine.json") as machine,
     ):
-        write_json(file, found | {"hub": hub, "sizes": sizes})
+        write_json(file, found | {"hub": hub})
         write_json(texts, findings)
         pq.write_table(pa.table(predictions), table, compression="zstd")
         write_json(machine, describe(accelerator))
     for who, one in found["compared"].items():
         say(f"{run.key}: {task.metric} of {who} {one['score']:.4f}, 95 % within {one['interval']}")
+
+
+def load(who: str, models: Path, kind: Any, *, labels: list[str] | None, device: torch.device) -> Any:
+    if who == "exported":
+        return OnnxModel(models / "onnx/model_int8.onnx", threads=torch.get_num_threads())
+    return kind.build(models / who, labels=labels, seed=0).to(device)
 
 
 def measure(

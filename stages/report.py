@@ -1,7 +1,7 @@
 """One page to look at, model cards, and the numbers and curves that git keeps for comparing commits.
 
 In: reports/{pretrain,distill}, reports/tasks, all parameters.
-Out: reports/{report.html,metrics,curves,confusion,sizes.tsv,machines.json,cards}.
+Out: reports/{report.html,metrics,speed.json,curves,confusion,sizes.tsv,machines.json,cards}.
 """
 
 import json
@@ -25,6 +25,7 @@ from stages.reporting.summary import (
     ordered,
     series,
     size_rows,
+    speed,
 )
 from stages.reporting.tables import write_json
 
@@ -48,8 +49,13 @@ def main(p: Parameters, run: Run) -> None:
     write_metrics(headlines | {MASKED_WORDS: masked_words(general["distill"])})
     write_plots(found, headlines)
     write_cards(p, headlines, found)
-    with whole("reports/machines.json") as made_on, whole("reports/report.html") as page:
+    with (
+        whole("reports/machines.json") as made_on,
+        whole("reports/speed.json") as speeds,
+        whole("reports/report.html") as page,
+    ):
         write_json(made_on, machines)
+        write_json(speeds, {task: speed(one["benchmark"]) for task, one in found.items()})
         text = render(**content(p, found, headlines, general["distill"], machines))
         page.write_text(text, encoding="utf-8", newline="\n")
     say("reports/report.html is the page; `dvc metrics show` prints what is in reports/metrics")
@@ -57,18 +63,12 @@ def main(p: Parameters, run: Run) -> None:
 
 def read_task(folder: Path) -> Found:
     """What evaluate, benchmark and fine-tuning have written of one task."""
-    metrics = ordered(_read_json(folder / "metrics.json"))
     return {
-        "metrics": metrics,
+        "metrics": ordered(_read_json(folder / "metrics.json")),
         "findings": ordered(_read_json(folder / "findings.json")),
-        "benchmark": ordered(read_benchmark(folder, metrics)),
+        "benchmark": ordered(_read_json(folder / "benchmark.json")),
         "curves": {name: read_table(folder / f"{name}_curve.tsv") for name in CURVES},
     }
-
-
-def read_benchmark(folder: Path, metrics: Found) -> Found:
-    """Sizes and times of one task's models."""
-    return {"models": metrics["sizes"], "latency": [], "throughput": []}
 
 
 def write_metrics(headlines: dict[str, dict[str, Found]]) -> None:
@@ -130,7 +130,6 @@ def content(
             task: task_content(task, one, headlines[task], metric=p.tasks[task].metric) for task, one in found.items()
         },
         "against": against(headlines, {task: one["benchmark"]["latency"] for task, one in found.items()}),
-        "timed": any(one["benchmark"]["latency"] for one in found.values()),
         "curves": [curve(stage, rows) for stage in GENERAL if (rows := _general_curve(stage))],
         "parameters": leaves(p.model_dump()),
         "machines": machines,

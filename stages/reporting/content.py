@@ -86,8 +86,9 @@ def _sizes(models: Mapping[str, Tree], size: str, unit: float) -> dict[str, floa
 
 
 def _fastest(rows: Sequence[Tree]) -> dict[str, float]:
-    """Median milliseconds of each model in its fastest form."""
+    """Median milliseconds of each model in its fastest form, on a text of the longest length."""
     found: dict[str, float] = {}
-    for row in rows:
+    longest = max((row["length"] for row in rows), default=0)
+    for row in (row for row in rows if row["length"] == longest):
         found[row["who"]] = min(row["median_ms"], found.get(row["who"], row["median_ms"]))
     return found

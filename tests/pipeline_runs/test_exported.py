@@ -78,7 +78,8 @@ def test_every_way_to_run_a_model_is_timed_at_every_length(project: Path) -> Non
     found = json.loads((project / "reports/tasks/library/benchmark.json").read_text())
     ways = {(row["who"], row["runtime"], row["precision"], row["length"]) for row in found["latency"]}
     kinds = [("torch", "float32"), ("torch", "bfloat16"), ("onnxruntime", "float32"), ("onnxruntime", "int8")]
-    assert ways == {(who, *kind, n) for who in ("teacher", "student") for kind in kinds for n in (16, 64)}
+    wanted = {(who, *kind) for who in ("teacher", "student") for kind in kinds} - {("student", "onnxruntime", "int8")}
+    assert ways == {(*way, n) for way in wanted | {("exported", "onnxruntime", "int8")} for n in (16, 64)}
     assert {(row["who"], row["runtime"], row["precision"], row["length"]) for row in found["throughput"]} == ways
     reference = [row["ratio"] for row in found["latency"] if is_reference(row)]
     assert reference == [1.0, 1.0]

@@ -28,5 +28,4 @@ def reported(tmp_path_factory: pytest.TempPathFactory, parameters: Parameters) -
 def make_report(folder: Path, parameters: Parameters) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(report, "read_benchmark", lambda task, metrics: report._read_json(task / "benchmark.json"))
         report.main(parameters, Run("", folder / "resume"))

@@ -71,10 +71,6 @@ def evaluated(task: str, metric: str) -> dict[str, Any]:
         "hub": {"head": "AutoModelForSequenceClassification", "pipeline_tag": "text-classification"},
         "rows": 1000,
         "scores": {who: {metric: score, "other": score / 2} for who, score in scores.items()},
-        "sizes": {
-            who: {"parameters": all_, "parameters_without_embeddings": inner}
-            for who, (all_, inner, *_) in SIZES.items()
-        },
     }
 
 

@@ -1,0 +1,20 @@
+"""The README's figures are those of the committed reference run."""
+
+import json
+import re
+
+from stages.pipeline.parameters import read_file
+from tests.architecture.closure import ROOT
+
+COLUMNS = ("baseline", "teacher", "student", "exported")
+
+
+def test_the_readmes_scores_are_those_of_the_reference_run() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## What it gives")[2].partition("\n## ")[0]
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (\w+) \|" + r" ([\d.]+) \|" * 4 + "$", table, re.M)}
+    assert set(rows) == set(read_file(ROOT / "params.yaml")["tasks"])
+    for task, (metric, *shown) in rows.items():
+        found = [json.loads((ROOT / f"reports/metrics/{task}/{who}.json").read_text()) for who in COLUMNS]
+        assert [one["metric"] for one in found] == [metric] * len(COLUMNS)
+        assert shown == [f"{one['score']:.3f}" for one in found]
