@@ -42,6 +42,7 @@ class Writer:
 
 def read_documents(file: Path, *, at_once: int = 1000) -> Iterator[list[str]]:
     """The documents of `file` in lists of at most `at_once`."""
-    with pq.ParquetFile(file) as parquet:
+    # Arrow's read-ahead keeps all that it has read of the file until the end.
+    with pq.ParquetFile(file, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(batch_size=at_once):
             yield batch.column("text").to_pylist()

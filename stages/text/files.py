@@ -27,6 +27,7 @@ PACKED = (".gz", ".bz2", ".xz", ".zst")
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError, csv.Error, pa.ArrowException)
 BROKEN = (ValueError, RecursionError)  # of JSON: syntax, a number of thousands of digits, nesting without end
 TRUTH = {"true": True, "false": False}
+AT_ONCE = 1000  # rows of a parquet file
 
 
 def data_format(path: Path) -> str:
@@ -75,8 +76,9 @@ def _open_text(path: Path) -> TextIO:
 
 
 def _read_parquet(path: Path, features: Features | None) -> Iterator[Row]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1000):
+    # Arrow's read-ahead keeps all that it has read of the file until the end.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=AT_ONCE):
             table = pa.Table.from_batches([batch])
             if features:
                 missing = [name for name in features if name not in table.column_names]
