@@ -45,7 +45,7 @@ def main(p: Parameters, run: Run) -> None:
         for task, one in found.items()
     }
     machines = group(_machines(list(p.tasks)))
-    write_metrics(headlines | {MASKED_WORDS: masked_words(general["distill"])})
+    write_metrics("reports/metrics", headlines | {MASKED_WORDS: masked_words(general["distill"])})
     write_plots(found, headlines)
     write_cards(p, headlines, found)
     with whole("reports/machines.json") as made_on, whole("reports/report.html") as page:
@@ -71,9 +71,10 @@ def read_benchmark(folder: Path, metrics: Found) -> Found:
     return {"models": metrics["sizes"], "latency": [], "throughput": []}
 
 
-def write_metrics(headlines: dict[str, dict[str, Found]]) -> None:
-    with whole_folder("reports/metrics") as folder:
-        for task, models in headlines.items():
+def write_metrics(place: str, numbers_of: dict[str, dict[str, Found]]) -> None:
+    """One file for each task and model."""
+    with whole_folder(place) as folder:
+        for task, models in numbers_of.items():
             (folder / task).mkdir()
             for who, numbers in models.items():
                 write_json(folder / task / f"{who}.json", numbers)
