@@ -1,7 +1,7 @@
 """One page to look at, model cards, and the numbers and curves that git keeps for comparing commits.
 
 In: reports/{pretrain,distill}, reports/tasks, all parameters.
-Out: reports/{report.html,metrics,speed.json,curves,confusion,sizes.tsv,machines.json,cards}.
+Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json,cards}.
 """
 
 import json
@@ -46,16 +46,12 @@ def main(p: Parameters, run: Run) -> None:
         for task, one in found.items()
     }
     machines = group(_machines(list(p.tasks)))
-    write_metrics(headlines | {MASKED_WORDS: masked_words(general["distill"])})
+    write_metrics("reports/metrics", headlines | {MASKED_WORDS: masked_words(general["distill"])})
     write_plots(found, headlines)
     write_cards(p, headlines, found)
-    with (
-        whole("reports/machines.json") as made_on,
-        whole("reports/speed.json") as speeds,
-        whole("reports/report.html") as page,
-    ):
+    write_metrics("reports/speed", {task: speed(one["benchmark"]) for task, one in found.items()})
+    with whole("reports/machines.json") as made_on, whole("reports/report.html") as page:
         write_json(made_on, machines)
-        write_json(speeds, {task: speed(one["benchmark"]) for task, one in found.items()})
         text = render(**content(p, found, headlines, general["distill"], machines))
         page.write_text(text, encoding="utf-8", newline="\n")
     say("reports/report.html is the page; `dvc metrics show` prints what is in reports/metrics")
@@ -71,9 +67,10 @@ def read_task(folder: Path) -> Found:
     }
 
 
-def write_metrics(headlines: dict[str, dict[str, Found]]) -> None:
-    with whole_folder("reports/metrics") as folder:
-        for task, models in headlines.items():
+def write_metrics(place: str, numbers_of: dict[str, dict[str, Found]]) -> None:
+    """One file for each task and model."""
+    with whole_folder(place) as folder:
+        for task, models in numbers_of.items():
             (folder / task).mkdir()
             for who, numbers in models.items():
                 write_json(folder / task / f"{who}.json", numbers)

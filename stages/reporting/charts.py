@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+from cycler import cycler
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "charts"  # names inside the file would be random without it
@@ -26,16 +27,16 @@ COLOURS = {name: f"#0000{number:02x}" for number, name in enumerate(NAMES, start
 SERIES = [COLOURS[name] for name in NAMES if name.startswith("series")]
 MARKERS = {"teacher": "o", "student": "s", "exported": "D"}
 
-matplotlib.rcParams.update(
-    {
-        **{f"{part}.color": COLOURS["soft"] for part in ("xtick", "ytick")},
-        **{"text.color": COLOURS["ink"], "axes.labelcolor": COLOURS["soft"], "axes.edgecolor": COLOURS["line"]},
-        **{"grid.color": COLOURS["line"], "axes.grid": True, "grid.linewidth": 0.6, "axes.axisbelow": True},
-        **{"axes.spines.top": False, "axes.spines.right": False, "figure.facecolor": "none", "axes.facecolor": "none"},
-        **{"axes.prop_cycle": matplotlib.cycler(color=SERIES), "legend.frameon": False, "font.size": 9.5},
-        **{"axes.titlesize": 10, "axes.titlelocation": "left"},
-    }
-)
+for ticks in ("xtick", "ytick"):
+    matplotlib.rc(ticks, color=COLOURS["soft"])
+matplotlib.rc("text", color=COLOURS["ink"])
+matplotlib.rc("font", size=9.5)
+matplotlib.rc("figure", facecolor="none")
+matplotlib.rc("legend", frameon=False)
+matplotlib.rc("grid", color=COLOURS["line"], linewidth=0.6)
+matplotlib.rc("axes.spines", top=False, right=False)
+matplotlib.rc("axes", edgecolor=COLOURS["line"], labelcolor=COLOURS["soft"], titlesize=10, titlelocation="left")
+matplotlib.rc("axes", facecolor="none", grid=True, axisbelow=True, prop_cycle=cycler(color=SERIES))
 
 
 def curves(rows: Sequence[Mapping[str, str]], *, name: str) -> str:

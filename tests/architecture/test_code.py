@@ -162,7 +162,8 @@ def run_python(code: str, *, folder: Path = ROOT) -> None:
 
 
 def test_a_page_beside_a_module_is_part_of_its_closure() -> None:
-    assert closure("stages/reporting/page.py", kinds={}) == {"stages/reporting/page.py", "stages/reporting/page.html"}
+    beside = {f"stages/reporting/{name}" for name in ("base.html", "page.html", "parts.html", "style.css")}
+    assert closure("stages/reporting/page.py", kinds={}) == {"stages/reporting/page.py"} | beside
 
 
 def test_an_import_by_kind_is_part_of_the_closure() -> None:

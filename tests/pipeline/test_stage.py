@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.pipeline import durations
+
 ROOT = Path(__file__).parents[2]
 DVC_YAML = """
 stages:
@@ -93,6 +95,15 @@ def test_the_resume_point_is_gone_after_success_and_stays_after_failure(project:
     assert len(list((project / ".state/resume/plain").iterdir())) == 2, "other parameters have another resume point"
     assert ran(project, "plain").returncode == 0
     assert not (project / ".state/resume/plain").exists()
+
+
+def test_how_long_it_took_is_noted_and_whether_it_went_on_from_a_resume_point(project: Path):
+    assert ran(project, "plain", "refuse").returncode == 1
+    assert not (project / ".state/durations").exists()
+    assert ran(project, "plain").returncode == ran(project, "many@library").returncode == 0
+    notes = durations.read(project / ".state/durations")
+    assert {stage: note["resumed"] for stage, note in notes.items()} == {"plain": True, "many@library": False}
+    assert all(0 <= note["seconds"] < 60 for note in notes.values())
 
 
 def test_outside_dvc_it_says_so_in_one_line(project: Path):

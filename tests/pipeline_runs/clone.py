@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 Hashes = dict[str, str]
-TIMED = {"benchmark.json", "report.html", "speed.json"}
+TIMED = {"benchmark.json", "report.html", "speed"}
 """Outputs that are not the same from run to run: what `benchmark` measured, and what shows it."""
 
 
