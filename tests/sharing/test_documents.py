@@ -25,10 +25,8 @@ def test_each_heading_with_commands_is_named_by_a_test(document: str) -> None:
 def test_the_readmes_commands_share_a_project(light: Path, remote: Remote, tmp_path: Path) -> None:
     shell(tmp_path, "git clone -q --bare light origin.git")
     (light / "requirements-remotes.txt").write_text("# read by the test of docs/sharing.md\n")
-    shell(
-        light,
-        "dvc remote remove team; git remote add origin ../origin.git; git fetch -q; git branch -q -u origin/main; git add -A",
-    )
+    shell(light, "git remote add origin ../origin.git; git fetch -q; git branch -q -u origin/main")
+    shell(light, "dvc remote remove team; git add -A")
     shell(light, recipe("README.md", "Together"), remote.words)
     mate = tmp_path / "mate"
     shell(tmp_path, "git clone -q origin.git mate")
