@@ -97,7 +97,6 @@ def light(pipeline_made: Path, tmp_path: Path) -> Path:
 def history(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished project with a second commit, in which one task's student was trained otherwise."""
     folder = shutil.copytree(quick, tmp_path_factory.mktemp("history") / "a clone", symlinks=True)
-    shell(folder, "git branch -m main")
     edit(folder, {"tasks.library.student.seed": 7})
     shell(folder, "dvc repro; git commit -qam 'Another seed'")
     return folder

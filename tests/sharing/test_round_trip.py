@@ -25,6 +25,7 @@ def author(history: Path, remote: Remote, folder: Path) -> dict[str, str]:
     project, origin = folder / "author", folder / "origin.git"
     shutil.copytree(history, project, symlinks=True)
     remote.set_up(project)
+    shell(project, "git branch -M main")
     shell(folder, f"git clone -q --bare author {origin.name}")
     shell(project, f"git remote add origin '{origin}'; git fetch -q; git branch -q -u origin/main")
     shell(project, recipe(DOCUMENT, "Send"))
@@ -71,6 +72,19 @@ def test_another_depth_downloads_the_teacher_and_trains_none(history: Path, remo
     shell(tmp_path / "author", "git pull -q; dvc pull --quiet models/tasks/library/student")
     theirs = tmp_path / "author/models/tasks/library/student/config.json"
     assert json.loads(theirs.read_text()) == config
+
+
+@FOLDER
+def test_what_dvc_add_put_at_data_raw_travels_too(quick: Path, remote: Remote, tmp_path: Path) -> None:
+    words = author(quick, remote, tmp_path)
+    mine = tmp_path / "author/data/raw/reviews/train.csv"
+    mine.parent.mkdir()
+    mine.write_text("review,sentiment\na good film,good\n")
+    shell(tmp_path / "author", "dvc add -q data/raw/reviews; git add data/raw/reviews.dvc; git commit -qm reviews")
+    shell(tmp_path / "author", recipe(DOCUMENT, "Send"))
+    mate = teammate(remote, tmp_path, words)
+    shell(mate, "dvc pull --quiet data/raw/reviews")
+    assert (mate / "data/raw/reviews/train.csv").read_text() == mine.read_text()
 
 
 @FOLDER
