@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.bad_input.project import edit
-from tests.pipeline_runs.clone import output_hashes, stages_run
-from tests.sharing.remote import Remote
+from tests.pipeline_runs.clone import ROOT, output_hashes, stages_run
+from tests.sharing.remote import MISSING, Remote
 from tests.sharing.team import TEAM, recipe, shell
 
 pytestmark = pytest.mark.dvc
@@ -115,11 +115,14 @@ def test_a_pipeline_without_the_tasks_that_the_artifacts_name_still_works(
 
 
 def test_the_clients_of_all_kinds_are_installed_as_pinned() -> None:
-    shell(Path(__file__).parents[2], recipe(DOCUMENT, "Sharing results through a remote") + "pip check")
+    pytest.importorskip("dvc_s3", reason=MISSING)
+    said = shell(ROOT, recipe(DOCUMENT, "Sharing results through a remote"))
+    assert "Requirement already satisfied: dvc-webdav==" in said and "Successfully installed" not in said
 
 
 @pytest.mark.parametrize("heading", ["Azure", "Google Cloud Storage"])
 def test_a_kind_that_has_no_server_here_is_understood(made: Path, tmp_path: Path, heading: str) -> None:
+    pytest.importorskip("dvc_azure", reason=MISSING)
     project = shutil.copytree(made, tmp_path / "project", symlinks=True)
     account = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:1/a;"
     shell(project, recipe(DOCUMENT, heading) + recipe(DOCUMENT, heading, 1), {"SECRET": account})
