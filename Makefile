@@ -3,9 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+REMOTES := .venv/remotes
+SWIFT := .venv/swift/ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test check setup
+.PHONY: run test check setup remotes servers
 
 run: setup
 	dvc repro
@@ -15,7 +17,7 @@ run: setup
 	@echo "Its history: .venv/bin/python -m tools.history"
 	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/student')"
 
-test: check
+test: check servers
 	pytest
 
 check: setup
@@ -30,3 +32,18 @@ $(READY): requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $(READY)
+
+# The clients of DVC's remotes, other than a folder.
+remotes: $(REMOTES)
+
+$(REMOTES): requirements-remotes.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-remotes.txt
+	touch $(REMOTES)
+
+# Servers for the tests of remotes. OpenSSH and Apache are Debian packages, which .ci/run installs; without them, tests skip.
+servers: remotes $(SWIFT)
+
+$(SWIFT): tests/sharing/requirements-swift.txt $(READY)
+	$(BIN)/python -m venv .venv/swift
+	.venv/swift/bin/python -m pip install --quiet --disable-pip-version-check -r tests/sharing/requirements-swift.txt
+	touch $(SWIFT)

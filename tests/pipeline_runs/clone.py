@@ -31,6 +31,15 @@ def clone(folder: Path) -> Path:
     return folder
 
 
+def finished(folder: Path) -> Path:
+    """A clone with the quick preset run through and committed."""
+    clone(folder)
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=A", "-c", "user.email=a@b.invalid", "commit", "-qm", "quick")
+    return folder
+
+
 def run(folder: Path, *command: str) -> str:
     """What the command says; it has to end well."""
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)

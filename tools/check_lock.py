@@ -1,0 +1,118 @@
+"""Does dvc.lock fit the code, params.yaml and itself? Asked without data, as in continuous integration.
+
+`dvc status` needs the data, and `dvc repro --dry --allow-missing` has no verdict in its exit code. Here what
+is missing counts as what the stage that makes it has recorded, and what is there is hashed. One thing stays unseen
+without data: whether a stage that reads a part of another's output folder has read the part that is recorded now.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.output import Output
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.meta import Meta
+from dvc_data.hashfile.tree import Tree
+
+from stages.pipeline.errors import InputError
+from tools.lock import FILE, load
+
+Recorded = dict[str, str]
+"""What dvc.lock and .dvc files say of outputs: md5 by path."""
+
+
+def main() -> None:
+    try:
+        with Repo() as repo:
+            found = list(misfits(repo))
+    except (DvcException, InputError) as error:
+        sys.exit(f"ERROR: {error}")
+    if found:
+        lines = "\n".join(f"  {line}" for line in found)
+        sys.exit(f"dvc.lock does not fit; run `dvc repro --pull --allow-missing` and commit it:\n{lines}")
+    print("dvc.lock fits the code and params.yaml")
+
+
+def misfits(repo: Repo) -> Iterator[str]:
+    """A line for each stage and each thing in which it differs from its entry; and for entries without a stage."""
+    entries = load(FILE)["stages"]
+    stages = {str(stage.name): stage for stage in repo.index.stages if isinstance(stage, PipelineStage)}
+    recorded = {out.fs_path: str(out.hash_info.value) for stage in repo.index.stages for out in stage.outs}
+    for name, stage in stages.items():
+        for problem in _problems(stage, entries[name], recorded) if name in entries else ["has never run"]:
+            yield f"{name}: {problem}"
+    for name in entries.keys() - stages.keys():
+        yield f"{name}: is in dvc.lock but not in dvc.yaml; `python -m tools.tidy` removes it"
+
+
+def _problems(stage: PipelineStage, entry: dict[str, Any], recorded: Recorded) -> Iterator[str]:
+    if stage.cmd_changed:
+        yield "its command changed"
+    yield from _not_declared(stage, entry)
+    for dependency in stage.deps:
+        if isinstance(dependency, ParamsDependency):
+            yield from _parameters(dependency)
+        elif (problem := _differs(dependency, recorded)) is not None:
+            yield f"{dependency} {problem}"
+    for out in stage.outs:
+        if not out.hash_info:
+            yield f"{out} is not recorded"
+        elif not out.use_cache and out.workspace_status():
+            yield f"{out} is not what the stage wrote"
+
+
+def _parameters(dependency: ParamsDependency) -> list[str]:
+    changes: str | dict[str, str] = dependency.status().get(str(dependency), {})
+    if isinstance(changes, str):
+        return [f"{dependency} is {changes}"]
+    return [f"parameter {key} is {change}" for key, change in changes.items()]
+
+
+def _not_declared(stage: PipelineStage, entry: dict[str, Any]) -> Iterator[str]:
+    """What the entry names and dvc.yaml does not any more; DVC itself overlooks it."""
+    declared = {dep.def_path for dep in stage.deps} | {out.def_path for out in stage.outs}
+    for item in [*entry.get("deps", []), *entry.get("outs", [])]:
+        if item["path"] not in declared:
+            yield f"{item['path']} is recorded and not declared any more"
+    declared = {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
+    for key in (key for values in entry.get("params", {}).values() for key in values):
+        if key not in declared:
+            yield f"parameter {key} is recorded and not declared any more"
+
+
+def _differs(dependency: Output, recorded: Recorded) -> str | None:
+    """How a file or folder that a stage read differs from what there is, or would be if it were here."""
+    value = str(dependency.hash_info.value) if dependency.hash_info else None
+    if value is None:
+        return "is not recorded"
+    made = recorded.get(dependency.fs_path) or _folder_of_outputs(dependency.fs_path, recorded)
+    if made is not None:
+        return None if made == value else "is not what was read: its stage has written it again"
+    if any(PurePath(path) in PurePath(dependency.fs_path).parents for path in recorded):
+        return None
+    return {"modified": "changed", "deleted": "is missing"}.get(dependency.workspace_status().get(str(dependency), ""))
+
+
+def _folder_of_outputs(folder: str, recorded: Recorded) -> str | None:
+    """The hash of a folder that other stages' files make up together; None where it is none, or has folders in it."""
+    files = {PurePath(path).relative_to(folder): value for path, value in recorded.items() if _is_in(path, folder)}
+    if not files or any(value.endswith(".dir") for value in files.values()):
+        return None
+    tree = Tree()
+    for path, value in files.items():
+        tree.add(path.parts, Meta(), HashInfo("md5", value))
+    tree.digest()
+    return tree.hash_info.value if tree.hash_info else None
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return PurePath(folder) in PurePath(path).parents
+
+
+if __name__ == "__main__":
+    main()
