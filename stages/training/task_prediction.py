@@ -17,7 +17,7 @@ class TaskPrediction(nn.Module):
 
     def __init__(self, model: nn.Module, kind: Any, *, hard: float, soft: float, temperature: float) -> None:
         super().__init__()
-        self.model = model
+        self.model = model.requires_grad_(True)  # also the pooler, which imitating inner states leaves alone
         self._kind, self._hard, self._soft, self._temperature = kind, hard, soft, temperature
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -190,6 +190,15 @@ def test_task_imitation_trains_neither_teacher_nor_head(pair: tuple[Any, Any]):
     assert not any("layer.0" in name or "embeddings" in name for name in without)
 
 
+def test_predictions_train_what_imitation_left_alone(pair: tuple[Any, Any]):
+    teacher, student = pair
+    imitated(pair, rows(9, 5))
+    assert not student.bert.pooler.dense.weight.requires_grad
+    losses = TaskPrediction(student, classification, hard=1.0, soft=0.0, temperature=1.0)(rows(9, 5, 7))
+    losses["hard"].backward()
+    assert all(weight.grad is not None for weight in student.parameters())
+
+
 def test_fine_tuning_minimises_hard_and_soft_by_their_weights(pair: tuple[Any, Any]):
     teacher, student = pair
     batch = rows(9, 5, 7)
