@@ -60,25 +60,14 @@ def main(p: Parameters, run: Run) -> None:
             logits[who], features=test.features, rows=test.rows, labels=labels, **task.decoding
         )
     found = measure(predictions, test.rows, metrics=metrics, analysis=analysis, metric=task.metric, labels=labels)
-    mistakes = analysis.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)
-    confusion = {who: analysis.confusion(predictions[who], test.rows, labels=labels) for who in MODELS}
-    findings = {
-        "confusion": {"labels": analysis.confusion_labels(labels), "counts": confusion},
-        "errors": worst(mistakes, test.rows, predictions, analysis),
-        "errors_of": ERRORS_OF,
-    }
     hub = {"head": kind.HEAD.__name__, "pipeline_tag": analysis.PIPELINE_TAG}
-    reports = Path("reports/tasks") / run.key
-    with (
-        whole(reports / "metrics.json") as file,
-        whole(reports / "findings.json") as texts,
-        whole(reports / "predictions.parquet") as table,
-        whole(reports / "evaluate_machine.json") as machine,
-    ):
-        write_json(file, found | {"hub": hub})
-        write_json(texts, findings)
-        pq.write_table(pa.table(predictions), table, compression="zstd")
-        write_json(machine, describe(accelerator))
+    mistakes = analysis.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)
+    documents = {
+        "metrics.json": found | {"hub": hub},
+        "findings.json": find(predictions, test.rows, mistakes=mistakes, analysis=analysis, labels=labels),
+        "evaluate_machine.json": describe(accelerator),
+    }
+    write(Path("reports/tasks") / run.key, documents, predictions)
     for who, one in found["compared"].items():
         say(f"{run.key}: {task.metric} of {who} {one['score']:.4f}, 95 % within {one['interval']}")
 
@@ -87,6 +76,14 @@ def load(who: str, models: Path, kind: Any, *, labels: list[str] | None, device:
     if who == "exported":
         return OnnxModel(models / "onnx/model_int8.onnx", threads=torch.get_num_threads())
     return kind.build(models / who, labels=labels, seed=0).to(device)
+
+
+def write(folder: Path, documents: dict[str, Any], predictions: dict[str, list]) -> None:
+    for name, content in documents.items():
+        with whole(folder / name) as file:
+            write_json(file, content)
+    with whole(folder / "predictions.parquet") as table:
+        pq.write_table(pa.table(predictions), table, compression="zstd")
 
 
 def measure(
@@ -98,6 +95,18 @@ def measure(
     heads = {who: found[metric] for who, found in scores.items()}
     compared = compare(heads, weighted, num_rows=len(rows), reference=MODELS[0])
     return {"compared": compared, "rows": len(rows), "scores": scores}
+
+
+def find(
+    predictions: dict[str, list], rows: list[dict], *, mistakes: list[float], analysis: Any, labels: Any
+) -> dict[str, Any]:
+    """What to look at: what is taken for what, and the worst errors as texts."""
+    confusion = {who: analysis.confusion(predictions[who], rows, labels=labels) for who in MODELS}
+    return {
+        "confusion": {"labels": analysis.confusion_labels(labels), "counts": confusion},
+        "errors": worst(mistakes, rows, predictions, analysis),
+        "errors_of": ERRORS_OF,
+    }
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:
