@@ -166,9 +166,16 @@ def _of_empty(file: str) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("stages/tasks/ner.py", "finetune_teacher@entities finetune_student@entities evaluate@entities"),
+        (
+            "stages/tasks/ner.py",
+            "finetune_teacher@entities finetune_student@entities export@entities benchmark@entities evaluate@entities",
+        ),
         ("stages/tasks/regression_rows.py", "check prepare_task@scores"),
-        ("stages/metrics/qa.py", "check finetune_teacher@answers finetune_student@answers evaluate@answers"),
+        (
+            "stages/metrics/qa.py",
+            "check finetune_teacher@answers finetune_student@answers export@answers evaluate@answers",
+        ),
+        ("stages/runtime/latency.py", "benchmark@library benchmark@entities benchmark@answers benchmark@scores"),
         ("stages/sources/hub/source.py", "fetch@squad"),
         ("stages/model/width.py", "shrink"),
         ("stages/text/masking.py", "pretrain distill"),
