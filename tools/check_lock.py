@@ -42,7 +42,8 @@ def misfits(repo: Repo) -> Iterator[str]:
     """A line for each stage and each thing in which it differs from its entry; and for entries without a stage."""
     entries = load(FILE)["stages"]
     stages = {str(stage.name): stage for stage in repo.index.stages if isinstance(stage, PipelineStage)}
-    recorded = {out.fs_path: str(out.hash_info.value) for stage in repo.index.stages for out in stage.outs}
+    outputs = [out for stage in repo.index.stages for out in stage.outs]
+    recorded = {out.fs_path: str(out.hash_info.value) for out in outputs if out.hash_info}
     for name, stage in stages.items():
         for problem in _problems(stage, entries[name], recorded) if name in entries else ["has never run"]:
             yield f"{name}: {problem}"

@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -21,7 +21,7 @@ def free_port() -> int:
 class Server:
     """Several commands that belong together, each listening on a port."""
 
-    def __init__(self, commands: dict[int, Sequence[str | Path]], *, log: Path) -> None:
+    def __init__(self, commands: Mapping[int, Sequence[str | Path]], *, log: Path) -> None:
         self._commands, self._log = commands, log
         self._processes: list[subprocess.Popen[bytes]] = []
 
