@@ -127,6 +127,7 @@ def content(
             task: task_content(task, one, headlines[task], metric=p.tasks[task].metric) for task, one in found.items()
         },
         "against": against(headlines, {task: one["benchmark"]["latency"] for task, one in found.items()}),
+        "longest": max(p.benchmark.lengths),
         "curves": [curve(stage, rows) for stage in GENERAL if (rows := _general_curve(stage))],
         "parameters": leaves(p.model_dump()),
         "machines": machines,

@@ -11,10 +11,12 @@ from tests.analysis.samples import CASES, sample
 @pytest.mark.parametrize(("kind", "metric"), CASES)
 def test_scores_intervals_and_findings_agree_with_one_another(kind: str, metric: str) -> None:
     given = sample(kind, seed=4)
+    same = sample(kind, 4).predictions
     predictions = {
         "baseline": given.predictions[::-1],
         "teacher": given.predictions,
-        "student": sample(kind, 4).predictions,
+        "student": same,
+        "exported": same,
     }
     found = measure(predictions, given.rows, metrics=given.metrics, analysis=given.analysis, metric=metric,
                     labels=given.labels)  # fmt: skip
