@@ -15,7 +15,7 @@ from tests.pipeline_runs.clone import ROOT, clone, run
 pytestmark = pytest.mark.dvc
 
 IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@b.invalid")
-KEPT = ("metrics", "curves", "confusion", "sizes.tsv", "machines.json", "cards")
+KEPT = ("metrics", "speed", "curves", "confusion", "sizes.tsv", "machines.json", "cards")
 
 
 def commit(folder: Path, subject: str) -> None:
@@ -43,8 +43,8 @@ def cloned(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_metrics_show_is_one_table_with_a_row_for_each_task_and_model(cloned: Path) -> None:
     head, *rows = [line for line in run(cloned, "dvc", "metrics", "show").splitlines() if line]
-    assert len(rows) == 3 * 4 + 2
-    assert head.split() == ["Path", *sorted(head.split()[1:])] and len(head.split()) == 12
+    assert len(rows) == 3 * 4 + 2 + 3 * 2
+    assert head.split() == ["Path", *sorted(head.split()[1:])] and len(head.split()) == 13
     assert max(map(len, rows)) < 220
 
 
