@@ -12,7 +12,7 @@ GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 GIT |= {f"GIT_{role}_{what}": "alice@team.invalid" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 QUICK_TO_GIVE_UP = {"AWS_MAX_ATTEMPTS": "1"}
 TEAM = ENVIRONMENT | GIT | QUICK_TO_GIVE_UP | {"PYTHONPATH": str(ROOT)}
-LONGEST = 300.0  # seconds
+LONGEST = 1200.0  # seconds
 
 
 def recipe(document: str, heading: str, block: int = 0) -> str:
