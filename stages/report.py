@@ -39,6 +39,8 @@ class Parameters(Whole):
 
 
 def main(p: Parameters, run: Run) -> None:
+    # DVC takes no notice of the order in params.yaml, so that the outputs must not depend on it.
+    p = p.model_copy(update={"sources": dict(sorted(p.sources.items())), "tasks": dict(sorted(p.tasks.items()))})
     found = {task: read_task(Path("reports/tasks") / task) for task in p.tasks}
     general = {stage: _read_json(Path("reports") / stage / "metrics.json") for stage in GENERAL}
     headlines = {

@@ -115,3 +115,11 @@ def test_a_large_number_is_short(number: float, shown: str) -> None:
 def test_a_difference_counts_where_its_range_leaves_out_0(low: float, high: float, said: str) -> None:
     one = {"versus_teacher": 0.05, "versus_teacher_low": low, "versus_teacher_high": high}
     assert verdict(one).endswith(f": {said}")
+
+
+def test_the_order_of_tasks_in_the_file_changes_no_byte(tmp_path: Path, reported: Path, parameters: Parameters) -> None:
+    other = parameters.model_copy(update={"tasks": dict(reversed(parameters.tasks.items()))})
+    finish(tmp_path, other)
+    make_report(tmp_path, other)
+    for name in ("report.html", "machines.json"):
+        assert (tmp_path / "reports" / name).read_bytes() == (reported / "reports" / name).read_bytes()
