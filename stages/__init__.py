@@ -9,6 +9,6 @@ if os.environ.get("DVC_STAGE"):
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Before the slow imports, in which DVC may be killed too.
     die_with_parent()
-    # Threads of one computation wait for each other asleep. Spinning, they would hold up, on a machine that does
-    # something else too, the very thread that they wait for.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads of one computation wait for each other a few microseconds, and then asleep. Spinning for longer, they hold
+    # up, on a machine that does something else too, the very thread that they wait for.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
