@@ -29,7 +29,7 @@ PAIRS = {
 
 
 def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
-    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_labels=2,
+    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden,
                         num_attention_heads=heads, intermediate_size=intermediate)  # fmt: skip
     return BertForSequenceClassification(config).eval()
 

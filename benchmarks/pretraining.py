@@ -87,7 +87,7 @@ def trainer(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int, best: 
     torch.use_deterministic_algorithms(False)
     set_seed(1)
     fast = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0} if best else {}
-    rows = [{"input_ids": torch.from_numpy(block.astype(np.int64))} for block in blocks[: steps * BATCH]]
+    rows: Any = [{"input_ids": torch.from_numpy(block.astype(np.int64))} for block in blocks[: steps * BATCH]]
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(

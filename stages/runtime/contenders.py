@@ -1,6 +1,7 @@
 """A teacher and its student in every way that they can be run, as calls of the same shape."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ def in_onnxruntime(who: str, files: dict[str, Path], *, threads: int) -> Ways:
 def timed(ways: Ways, *, batch_size: int, length: int, vocab_size: int, rounds: int) -> dict[Way, np.ndarray]:
     """Seconds of each way on the same batch, in turn, [rounds]."""
     batch = inputs(batch_size, length, vocab_size=vocab_size)
-    return interleaved({way: lambda call=call: call(batch) for way, call in ways.items()}, rounds=rounds)
+    return interleaved({way: partial(call, batch) for way, call in ways.items()}, rounds=rounds)
 
 
 def inputs(batch_size: int, length: int, *, vocab_size: int) -> Inputs:

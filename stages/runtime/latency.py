@@ -1,14 +1,15 @@
 """How long calls take, measured in turn, so that the noise of a machine hits all alike."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
-Calls = dict[str, Callable[[], object]]
+Key = TypeVar("Key")
 
 
-def interleaved(calls: Calls, *, rounds: int) -> dict[str, np.ndarray]:
+def interleaved(calls: Mapping[Key, Callable[[], object]], *, rounds: int) -> dict[Key, np.ndarray]:
     """Seconds of each call in each round, [rounds]; one round before them is not counted."""
     seconds = {name: np.empty(rounds) for name in calls}
     for n in range(-1, rounds):
