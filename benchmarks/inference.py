@@ -1,7 +1,7 @@
 """How fast a small BERT answers, beside a large one in PyTorch: random weights, whose values do not change a time.
 
-`python -m benchmarks.inference --rounds 100` writes benchmarks/inference.md. Every round runs every model once, so that
-the noise of the machine hits all alike; a ratio is the median of the rounds' own ratios, with their range.
+`python -m benchmarks.inference --rounds 100` writes benchmarks/inference.md. Every round times every model once, so
+that the noise of the machine hits all alike; a ratio is the median of the rounds' own ratios, with their range.
 """
 
 import argparse

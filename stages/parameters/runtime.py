@@ -20,4 +20,4 @@ class Benchmark(Section):
     batch_sizes: Annotated[list[Positive], Field(min_length=1)]
     """Sequences at once, of which the fastest counts for the throughput."""
     rounds: Annotated[int, Field(ge=5)]
-    """Each round runs every model once; the first is not counted."""
+    """Each round times every model once."""

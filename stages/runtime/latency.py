@@ -10,13 +10,18 @@ Key = TypeVar("Key")
 
 
 def interleaved(calls: Mapping[Key, Callable[[], object]], *, rounds: int) -> dict[Key, np.ndarray]:
-    """Seconds of each call in each round, [rounds]; one round before them is not counted."""
+    """Seconds of each call in each round, [rounds].
+
+    A call is made twice in its turn, and the second time counts: until then the caches hold its weights, and threads
+    of the call before it have stopped waiting for more work, which they do spinning.
+    """
     seconds = {name: np.empty(rounds) for name in calls}
-    for n in range(-1, rounds):
+    for n in range(rounds):
         for name, call in calls.items():
+            call()
             start = time.perf_counter()
             call()
-            seconds[name][n] = time.perf_counter() - start  # the first one's is overwritten by the last one's
+            seconds[name][n] = time.perf_counter() - start
     return seconds
 
 
