@@ -39,7 +39,7 @@ class Found:
     stages: dict[str, int] = field(default_factory=dict)
     resumed: int = 0
     damaged: int = 0
-    survivors: int = 0
+    survivors: list[str] = field(default_factory=list)
     tracebacks: int = 0
     passes: int = 0
     outputs: int = 0
@@ -88,7 +88,7 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
         when = time.time()
         kill(kind, process, family)
         _, alive = psutil.wait_procs(family, timeout=AFTER)
-        found.survivors += sum(map(runs, alive))
+        found.survivors += [f"{kind}: {who}" for who in filter(None, map(describe, alive))]
         output = process.communicate()[0]
         found.read(output)
         note(project, found, kind, output, when=when)
@@ -97,12 +97,13 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
         return False
 
 
-def runs(process: psutil.Process) -> bool:
-    """False for one that is dead and only waits to be collected, as orphans do where the first process never does."""
+def describe(process: psutil.Process) -> str | None:
+    """None for one that is dead and only waits to be collected, as orphans do where the first process never does."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        status = process.status()
+        return None if status == psutil.STATUS_ZOMBIE else f"{status} {' '.join(process.cmdline())}"
     except psutil.NoSuchProcess:
-        return False
+        return None
 
 
 def start(project: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -174,7 +175,7 @@ def report(found: Found, *, seed: int, bad: str) -> str:
         **{f"of these: {meaning}": found.kills[kind] for kind, meaning in KINDS.items()},
         "trainings that went on from a resume point": found.resumed,
         "damaged resume points noticed and not used": found.damaged,
-        "processes alive 10 s after a kill": found.survivors,
+        f"processes alive {AFTER:.0f} s after a kill": len(found.survivors),
         "tracebacks": found.tracebacks,
         "runs brought to their end": found.passes,
         "outputs compared": found.outputs,

@@ -116,10 +116,8 @@ def _sizes(models: dict[str, Any], folder: Path, *, lengths: list[int]) -> dict[
 
 
 def _processes(folder: Path, *, length: int, threads: int) -> list[dict[str, Any]]:
-    """Loading and memory, each in a process of its own."""
-    places = {Way(who, "torch", "float32"): folder / who for who in ("teacher", "student")}
-    places |= {Way("student", "onnxruntime", "float32"): folder / "onnx" / FILES["float32"]}
-    places |= {Way(EXPORTED, "onnxruntime", "int8"): folder / "onnx" / FILES["int8"]}
+    """Loading and memory of the first and the last of the chain, each in a process of its own."""
+    places = {REFERENCE: folder / "teacher", Way(EXPORTED, "onnxruntime", "int8"): folder / "onnx" / FILES["int8"]}
     return [way._asdict() | probe(way.runtime, place, length=length, threads=threads) for way, place in places.items()]
 
 

@@ -15,14 +15,14 @@ import torch
 from stages.analysis.comparison import compare
 from stages.analysis.errors import worst
 from stages.parameters.compute import Compute
-from stages.parameters.kinds import TaskKind
 from stages.parameters.section import Section
+from stages.parameters.task import Scored
 from stages.pipeline.outputs import whole
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
 from stages.runtime.onnx_model import OnnxModel
-from stages.tasks.tables import read_labels, read_rows
+from stages.tasks.tables import read_rows
 from stages.text.tokenizer import load_tokenizer
 from stages.training.machine import describe, set_up
 from stages.training.scoring import Scorer
@@ -33,32 +33,21 @@ ERRORS_OF = "student"
 """Whose worst errors are kept as texts."""
 
 
-class Task(Section):
-    kind: TaskKind
-    metric: str
-    encoding: dict[str, Any]
-    decoding: dict[str, Any]
-
-
 class Parameters(Section):
     compute: Compute
-    task: Task
+    task: Scored
 
 
 def main(p: Parameters, run: Run) -> None:
     task, data, models = p.task, Path("data/tasks") / run.key, Path("models/tasks") / run.key
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    kind, metrics, analysis = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics", "analysis"))
-    labels, tokenizer = read_labels(data), load_tokenizer(models / "student")
-    scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    test = scorer.load(read_rows(data, "test"))
+    analysis = import_module(f"stages.analysis.{task.kind}")
+    scorer = Scorer.of(task, data=data, tokenizer=load_tokenizer(models / "student"), accelerator=accelerator)
+    kind, metrics, labels, test = scorer.kind, scorer.metrics, scorer.labels, scorer.read(data, "test")
     predictions, logits = {"baseline": metrics.baseline(read_rows(data, "train"), test.rows)}, {}
     for who in MODELS:
         logits[who] = scorer.logits(load(who, models, kind, labels=labels, device=accelerator.device), test.features)
-        predictions[who] = kind.decode(
-            logits[who], features=test.features, rows=test.rows, labels=labels, **task.decoding
-        )
+        predictions[who] = scorer.decode(logits[who], test)
     found = measure(predictions, test.rows, metrics=metrics, analysis=analysis, metric=task.metric, labels=labels)
     hub = {"head": kind.HEAD.__name__, "pipeline_tag": analysis.PIPELINE_TAG}
     mistakes = analysis.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)

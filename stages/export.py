@@ -4,17 +4,15 @@ In: models/tasks/T/student, data/tasks/T.
 Out: models/tasks/T/onnx/{model.onnx,model_int8.onnx,export.json}, with configuration and tokenizer.
 """
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from stages.parameters.compute import Compute
-from stages.parameters.kinds import TaskKind
 from stages.parameters.runtime import Export
 from stages.parameters.section import Section
+from stages.parameters.task import Scored
 from stages.pipeline.errors import InputError
 from stages.pipeline.outputs import whole_folder
 from stages.pipeline.progress import say
@@ -22,7 +20,6 @@ from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
 from stages.runtime.onnx_file import OPSET, write_float32, write_int8
 from stages.runtime.onnx_model import OnnxModel
-from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer, save_tokenizer
 from stages.training.machine import set_up
 from stages.training.scoring import Scorer
@@ -31,28 +28,19 @@ COMPARED = 100
 """Inputs compared with PyTorch, of all lengths."""
 
 
-class Task(Section):
-    kind: TaskKind
-    metric: str
-    encoding: dict[str, Any]
-    decoding: dict[str, Any]
-
-
 class Parameters(Section):
     compute: Compute
     export: Export
-    task: Task
+    task: Scored
 
 
 def main(p: Parameters, run: Run) -> None:
     task, data, source = p.task, Path("data/tasks") / run.key, Path("models/tasks") / run.key / "student"
     accelerator = set_up(threads=p.compute.threads, precision="float32", cpu=True)
-    kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
-    labels, tokenizer = read_labels(data), load_tokenizer(source)
-    scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    test = scorer.load(read_rows(data, "test"))
-    student = kind.build(source, labels=labels, seed=0)
+    tokenizer = load_tokenizer(source)
+    scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
+    test = scorer.read(data, "test")
+    student = scorer.kind.build(source, labels=scorer.labels, seed=0)
     with whole_folder(f"models/tasks/{run.key}/onnx") as folder:
         write_float32(student, folder / "model.onnx")
         write_int8(student, folder / "model_int8.onnx")

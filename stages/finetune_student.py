@@ -4,7 +4,6 @@ In: models/student, models/tasks/T/teacher, data/tasks/T.
 Out: models/tasks/T/student, reports/tasks/T/{intermediate_curve.tsv,student_curve.tsv,student_machine.json}.
 """
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ from stages.model import projections
 from stages.model.checkpoint import save, set_dropout
 from stages.model.layers import choose_layers
 from stages.parameters.compute import Compute
-from stages.parameters.kinds import TaskKind
 from stages.parameters.section import Section
-from stages.parameters.task import FinetuneStudent
+from stages.parameters.task import FinetuneStudent, Scored
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_curve, write_json
-from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
 from stages.training.imitation import Imitation
@@ -35,11 +32,7 @@ from stages.training.task_prediction import TaskPrediction
 STUDENT = Path("models/student")
 
 
-class Task(Section):
-    kind: TaskKind
-    metric: str
-    encoding: dict[str, Any]
-    decoding: dict[str, Any]
+class Task(Scored):
     student: FinetuneStudent
 
 
@@ -51,19 +44,17 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     task, options, data = p.task, p.task.student, Path("data/tasks") / run.key
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
-    labels, tokenizer = read_labels(data), load_tokenizer(STUDENT)
-    student = kind.build(STUDENT, labels=labels, seed=options.seed).to(accelerator.device)
-    teacher = kind.build(Path("models/tasks") / run.key / "teacher", labels=labels, seed=0)
+    tokenizer = load_tokenizer(STUDENT)
+    scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
+    student = scorer.kind.build(STUDENT, labels=scorer.labels, seed=options.seed).to(accelerator.device)
+    teacher = scorer.kind.build(Path("models/tasks") / run.key / "teacher", labels=scorer.labels, seed=0)
     teacher.to(accelerator.device).eval()
     set_dropout(student, hidden=options.dropout)
-    scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    validation = scorer.load(read_rows(data, "validation"))
-    features = scorer.encode(read_rows(data, "train"))
+    validation = scorer.read(data, "validation")
+    features = scorer.read(data, "train").features
 
     def batches(phase: Any) -> TaskBatches:
-        return TaskBatches(features, kind, batch_size=phase.batch_size, seed=options.seed,
+        return TaskBatches(features, scorer.kind, batch_size=phase.batch_size, seed=options.seed,
                            pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device,
                            share=share_of(accelerator))  # fmt: skip
 
@@ -77,7 +68,7 @@ def main(p: Parameters, run: Run) -> None:
             feature["teacher_logits"] = logits
     hard, soft = (options.prediction.hard, options.prediction.soft) if options.distill else (1.0, 0.0)
     curve = fit(
-        TaskPrediction(student, kind, hard=hard, soft=soft, temperature=options.prediction.temperature),
+        TaskPrediction(student, scorer.kind, hard=hard, soft=soft, temperature=options.prediction.temperature),
         student,
         batches=batches(options.prediction), epochs=options.prediction.epochs, rate=options.prediction.learning_rate,
         warmup=options.prediction.warmup, folder=run.resume / "prediction", label=f"student of {run.key}",

@@ -3,19 +3,15 @@
 In: models/teacher, data/tasks/T. Out: models/tasks/T/teacher, reports/tasks/T/{teacher_curve.tsv,teacher_machine.json}.
 """
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from stages.model.checkpoint import save, set_dropout
 from stages.parameters.compute import Compute
-from stages.parameters.kinds import TaskKind
 from stages.parameters.section import Section
-from stages.parameters.task import FinetuneTeacher
+from stages.parameters.task import FinetuneTeacher, Scored
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_curve, write_json
-from stages.tasks.tables import read_labels, read_rows
 from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
 from stages.training.finetuning import fit
 from stages.training.machine import describe, set_up
@@ -25,11 +21,7 @@ from stages.training.task_batches import TaskBatches
 from stages.training.task_prediction import TaskPrediction
 
 
-class Task(Section):
-    kind: TaskKind
-    metric: str
-    encoding: dict[str, Any]
-    decoding: dict[str, Any]
+class Task(Scored):
     teacher: FinetuneTeacher
 
 
@@ -41,18 +33,16 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     task, options, data = p.task, p.task.teacher, Path("data/tasks") / run.key
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
-    labels, tokenizer = read_labels(data), load_tokenizer(Path("models/teacher"))
-    model = kind.build("models/teacher", labels=labels, seed=options.seed).to(accelerator.device)
+    tokenizer = load_tokenizer(Path("models/teacher"))
+    scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
+    model = scorer.kind.build("models/teacher", labels=scorer.labels, seed=options.seed).to(accelerator.device)
     set_dropout(model, hidden=options.dropout)
-    scorer = Scorer(kind, metrics, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    validation = scorer.load(read_rows(data, "validation"))
+    validation = scorer.read(data, "validation")
     scorer.require(task.metric, validation.rows)
     curve = fit(
-        TaskPrediction(model, kind, hard=1.0, soft=0.0, temperature=1.0),
+        TaskPrediction(model, scorer.kind, hard=1.0, soft=0.0, temperature=1.0),
         model,
-        batches=TaskBatches(scorer.encode(read_rows(data, "train")), kind, batch_size=options.batch_size,
+        batches=TaskBatches(scorer.read(data, "train").features, scorer.kind, batch_size=options.batch_size,
                             seed=options.seed, pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device,
                             share=share_of(accelerator)),
         epochs=options.epochs, rate=options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay,

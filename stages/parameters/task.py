@@ -80,14 +80,19 @@ class FinetuneStudent(Section):
         return self
 
 
-class Task(Section):
+class Scored(Section):
+    """What it takes to score a model on a task."""
+
     kind: TaskKind
     metric: str
     """The score that chooses the epoch and heads the report."""
-    data: Data
     encoding: dict[str, Any]
     """How texts become token ids: max_length in tokens, and what else the kind needs."""
     decoding: dict[str, Any]
     """How logits become predictions; empty for most kinds."""
+
+
+class Task(Scored):
+    data: Data
     teacher: FinetuneTeacher
     student: FinetuneStudent

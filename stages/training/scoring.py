@@ -1,9 +1,13 @@
 """From rows to predictions to scores, with one model of one task."""
 
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from stages.parameters.task import Scored
 from stages.pipeline.errors import InputError
+from stages.tasks.tables import read_labels, read_rows
 from stages.training.prediction import predict
 
 
@@ -20,32 +24,37 @@ class Scorer:
         self, kind: Any, metrics: Any, *, tokenizer: Any, labels: list[str] | None, encoding: dict[str, Any],
         decoding: dict[str, Any], accelerator: Any,
     ) -> None:  # fmt: skip
-        self._kind, self._metrics, self._tokenizer, self._labels = kind, metrics, tokenizer, labels
-        self._encoding, self._decoding, self._accelerator = encoding, decoding, accelerator
+        self.kind, self.metrics, self.labels = kind, metrics, labels
+        self._tokenizer, self._encoding, self._decoding, self._accelerator = tokenizer, encoding, decoding, accelerator
 
-    def encode(self, rows: list[dict]) -> list[dict]:
-        return self._kind.encode(rows, tokenizer=self._tokenizer, labels=self._labels, **self._encoding)
+    @classmethod
+    def of(cls, task: Scored, *, data: Path, tokenizer: Any, accelerator: Any) -> "Scorer":
+        """For the rows in `data`, a folder that `prepare_task` wrote."""
+        kind, metrics = (import_module(f"stages.{room}.{task.kind}") for room in ("tasks", "metrics"))
+        return cls(kind, metrics, tokenizer=tokenizer, labels=read_labels(data), encoding=task.encoding,
+                   decoding=task.decoding, accelerator=accelerator)  # fmt: skip
 
-    def load(self, rows: list[dict]) -> Encoded:
-        return Encoded(rows, self.encode(rows))
+    def read(self, data: Path, split: str) -> Encoded:
+        rows = read_rows(data, split)
+        return Encoded(rows, self.kind.encode(rows, tokenizer=self._tokenizer, labels=self.labels, **self._encoding))
 
     def logits(self, model: Any, features: list[dict]) -> list[Any]:
         pad = self._tokenizer.pad_token_id
-        return predict(model, features, self._kind, pad_token_id=pad, accelerator=self._accelerator)
+        return predict(model, features, self.kind, pad_token_id=pad, accelerator=self._accelerator)
 
-    def predictions(self, model: Any, data: Encoded) -> list[Any]:
-        """One for each row: a label, a number, a list of tags or an answer."""
-        logits = self.logits(model, data.features)
-        return self._kind.decode(logits, features=data.features, rows=data.rows, labels=self._labels, **self._decoding)
+    def decode(self, logits: list[Any], data: Encoded) -> list[Any]:
+        """A prediction for each row: a label, a number, a list of tags or an answer."""
+        return self.kind.decode(logits, features=data.features, rows=data.rows, labels=self.labels, **self._decoding)
 
     def scores(self, model: Any, data: Encoded) -> dict[str, float]:
-        return self._metrics.scores(self.predictions(model, data), data.rows, labels=self._labels)
+        predictions = self.decode(self.logits(model, data.features), data)
+        return self.metrics.scores(predictions, data.rows, labels=self.labels)
 
     def require(self, metric: str, rows: list[dict]) -> None:
         """Raise InputError if `metric` is not defined for a task with these labels, before anything is trained."""
-        defined = self._metrics.scores(self._metrics.baseline(rows, rows), rows, labels=self._labels)
+        defined = self.metrics.scores(self.metrics.baseline(rows, rows), rows, labels=self.labels)
         if metric not in defined:
-            count = len(self._labels or [])
+            count = len(self.labels or [])
             raise InputError(
                 f"metric {metric!r} is not defined for {count} labels; wanted is one of {', '.join(defined)}"
             )
