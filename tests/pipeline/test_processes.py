@@ -22,8 +22,9 @@ with only_writer("shrink", folder=Path(sys.argv[1])):
     time.sleep(60)
 """
 CHILD = """
-import time
+import signal, time
 from stages.pipeline.parent import die_with_parent
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 die_with_parent()
 print("ready", flush=True)
 time.sleep(60)
