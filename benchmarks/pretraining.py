@@ -9,7 +9,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from transformers import (
     set_seed,
 )
 
+from benchmarks.contest import DECAY, OURS, RATE, WARMUP, Ends, lines, rounds_of, speed, train_here
 from stages.model.checkpoint import set_dropout
 from stages.text.blocks_file import read_blocks
 from stages.text.tokenizer import load_tokenizer
@@ -34,12 +35,11 @@ from stages.training.machine import describe, set_up
 from stages.training.masked_words import MaskedWords
 from tests.pipeline_runs.clone import ROOT
 
-VOCABULARY, LENGTH, BATCH, MASKED, RATE, WARMUP, DECAY = 30522, 128, 8, 0.15, 5e-4, 0.1, 0.01
+VOCABULARY, LENGTH, BATCH, MASKED = 30522, 128, 8, 0.15
 SHAPES = {"2 layers, 128": (2, 128, 2, 512), "4 layers, 312": (4, 312, 12, 1200), "6 layers, 384": (6, 384, 12, 1536)}
-SKIPPED = 2  # first steps, in which memory is allocated
 SHOWN = "4 layers, 312"
-Run = tuple[list[float], list[float]]
-"""The time at the end of each step, and its loss."""
+Run = tuple[Ends, list[float]]
+"""Times, and the losses of steps."""
 
 
 def shape(name: str, **others: Any) -> BertConfig:
@@ -54,15 +54,12 @@ def ours(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int) -> Run:
     model = BertForPreTraining(shape(name))
     set_dropout(model, hidden=0.0)
     masking = masking_for(tokenizer, probability=MASKED, whole_words=False, vocab_size=VOCABULARY)
-    memory, ends = loop.Memory(), [time.perf_counter()]
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in loop.train(
-            MaskedWords(model), steps=steps, rate=RATE, warmup=WARMUP, weight_decay=DECAY, seed=1, memory=memory,
-            accelerator=accelerator, folder=Path(folder), label=f"ours, {name}",
-            batches=lambda step: masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking,
-                                              device=accelerator.device),
-        ):  # fmt: skip
-            ends.append(time.perf_counter())
+    memory = loop.Memory()
+    ends = train_here(
+        MaskedWords(model), steps=steps, accelerator=accelerator, memory=memory,
+        batches=lambda step: masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking,
+                                          device=accelerator.device),
+    )  # fmt: skip
     return ends, [row["loss"] for row in memory.curve]
 
 
@@ -104,37 +101,31 @@ def trainer(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int, best: 
 CONTENDERS: dict[str, Callable[..., Run]] = {
     "Trainer": lambda *given, steps: trainer(*given, steps=steps, best=False),
     "Trainer, best flags": lambda *given, steps: trainer(*given, steps=steps, best=True),
-    "this project": ours,
+    OURS: ours,
 }
-
-
-def speed(ends: list[float]) -> float:
-    """Tokens per second, by the median step."""
-    return BATCH * LENGTH / float(np.median(np.diff(ends)[SKIPPED:]))
 
 
 def speeds(tokenizer: Any, *, rounds: int, steps: int) -> list[str]:
     blocks = np.random.default_rng(1).integers(5, len(tokenizer), (steps * BATCH, LENGTH))
-    lines: list[str] = []
+
+    def measure(run: Callable[..., Run], name: str) -> float:
+        return speed(run(name, blocks, tokenizer, steps=steps)[0], tokens=BATCH * LENGTH)
+
+    rows: list[str] = []
     for name in SHAPES:
-        found = [{who: speed(run(name, blocks, tokenizer, steps=steps)[0]) for who, run in CONTENDERS.items()}
-                 for _ in range(rounds)]  # fmt: skip
-        for who in CONTENDERS:
-            ratios = [one["this project"] / one[who] for one in found]
-            low, middle, high = min(ratios), np.median(ratios), max(ratios)
-            middle_speed = np.median([one[who] for one in found])
-            lines.append(f"| {name} | {who} | {middle_speed:,.0f} | {middle:.2f} ({low:.2f} to {high:.2f}) |")
-    return lines
+        contenders = {who: partial(measure, run, name) for who, run in CONTENDERS.items()}
+        rows += lines(rounds_of(contenders, rounds=rounds), what=name)
+    return rows
 
 
 def losses(tokenizer: Any, *, steps: int) -> list[str]:
     """Mean losses over fifths of a training on real text, for each contender."""
     blocks = np.array(read_blocks(ROOT / "data/packed/train.npy")[: steps * BATCH])
-    lines: list[str] = []
+    rows: list[str] = []
     for who, run in CONTENDERS.items():
         curve = run(SHOWN, blocks, tokenizer, steps=steps)[1]
-        lines.append(f"| {who} | " + " | ".join(f"{np.mean(part):.3f}" for part in np.array_split(curve, 5)) + " |")
-    return lines
+        rows.append(f"| {who} | " + " | ".join(f"{np.mean(part):.3f}" for part in np.array_split(curve, 5)) + " |")
+    return rows
 
 
 def main() -> None:

@@ -53,6 +53,8 @@ def main(p: Parameters, run: Run) -> None:
     threads = torch.get_num_threads()
     kind, labels = import_module(f"stages.tasks.{p.task.kind}"), read_labels(Path("data/tasks") / run.key)
     models = {who: kind.build(folder / who, labels=labels, seed=0).eval() for who in ("teacher", "student")}
+    for model in models.values():
+        model.set_attn_implementation("sdpa")  # what who loads it gets
     with tempfile.TemporaryDirectory() as place:
         ways = _ways(models, folder / "onnx", exported_teacher=Path(place), threads=threads)
     vocabulary = min(model.config.vocab_size for model in models.values())

@@ -8,6 +8,7 @@ from torch import nn
 from transformers import BertConfig, BertForPreTraining, PreTrainedModel
 from transformers.utils import logging
 
+from stages.model import attention
 from stages.model.claims import require_bert
 from stages.pipeline.errors import InputError
 from stages.pipeline.trouble import explain
@@ -27,6 +28,7 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     try:
         loaded: Any = BertForPreTraining.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32,
+            attn_implementation=attention.NAME,
             ignore_mismatched_sizes=True,  # they are refused below, by name
         )  # fmt: skip
     except Exception as error:  # whatever Transformers stumbles over here, it is in these files

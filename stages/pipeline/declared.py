@@ -37,7 +37,6 @@ def read() -> Declared:
     if not name:
         raise InputError("this is a stage of a DVC pipeline; run `dvc repro`, which tells it its name and parameters")
     # Imported here: DVC takes half a second, and a second process of a training run needs none of it.
-    import dvc.api
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
@@ -45,6 +44,7 @@ def read() -> Declared:
         stage = repo.stage.load_one(name=name)
         files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
         dependencies = tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files))
+        read = [dep.read_params(flatten=False) for dep in stage.deps if isinstance(dep, ParamsDependency)]
         return Declared(
             name=name,
             command=str(stage.cmd),
@@ -52,7 +52,7 @@ def read() -> Declared:
             outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
             recorded=_recorded(dependencies),
             cache=Path(os.path.relpath(repo.cache.local.path)),
-            parameters=dvc.api.params_show(stages=name),
+            parameters={key: value for part in read for key, value in part.items()},
         )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from transformers.utils import logging
 
+from stages.model import attention
+
 HEADS = ("classifier.", "qa_outputs.", "bert.pooler.")
 """What a checkpoint may lack."""
 
@@ -22,7 +24,7 @@ def load(head: Any, checkpoint: str | Path, *, seed: int, **config: Any) -> Any:
     model, info = head.from_pretrained(
         str(checkpoint),
         dtype=torch.float32,
-        attn_implementation="sdpa",
+        attn_implementation=attention.NAME,
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "parameters": {"model/layers", "pipeline/errors"},
     "sources/documentation": {"pipeline/errors", "pipeline/parent"},
     "sources/hub": {"pipeline/errors"},
-    "tasks": {"pipeline/errors"},
+    "tasks": {"model/attention", "pipeline/errors"},
     "text": {"pipeline/errors"},
     "training": {
         "model/states",

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel
 
+from stages.model import attention
 from stages.tasks.padding import MODEL_INPUTS
 
 PAIRS = [
@@ -103,7 +104,7 @@ def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_of_the_tasks_width(
     assert {name for name in built if "pooler" not in name} <= same
     head = model.qa_outputs if kind == "qa" else model.classifier
     assert (head.out_features, model.config.num_labels) == (WIDTH[kind], WIDTH[kind])
-    assert model.config._attn_implementation == "sdpa"
+    assert model.config._attn_implementation == attention.NAME
 
 
 @pytest.mark.parametrize("kind", ["classification", "ner"])

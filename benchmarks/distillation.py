@@ -1,0 +1,170 @@
+"""Tokens per second of general distillation, beside the loop of TinyBERT's authors with their own models.
+
+`python -m benchmarks.distillation --reference FOLDER` writes benchmarks/distillation.md; FOLDER is the folder TinyBERT
+of a copy of huawei-noah/Pretrained-Language-Model. Teacher and student are those of the paper (12 layers of 768 into 4
+of 312), with random weights, the same ones for both contenders; blocks are random tokens without padding.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import mse_loss
+from transformers import BertConfig, BertForPreTraining
+
+from benchmarks.contest import DECAY, OURS, RATE, WARMUP, Ends, lines, rounds_of, speed, train_here, train_there
+from benchmarks.reference import Reference
+from stages.model import projections
+from stages.model.checkpoint import set_dropout
+from stages.model.layers import choose_layers
+from stages.model.states import attention_scores, capture
+from stages.training.blocks import Masking, masked_batch
+from stages.training.distillation import GeneralDistillation
+from stages.training.imitation import Imitation
+from stages.training.loop import Memory
+from stages.training.machine import describe, set_up
+from stages.training.teaching import show_blocks
+from tests.pipeline_runs.clone import ROOT
+
+VOCABULARY, LENGTH, BATCH = 30522, 128, 8
+TEACHER, STUDENT = (12, 768, 12, 3072), (4, 312, 12, 1200)
+LAYERS = choose_layers("uniform", student=STUDENT[0], teacher=TEACHER[0])
+AUTHORS = "the authors' loop"
+
+
+def build(layers: int, hidden: int, heads: int, intermediate: int) -> BertForPreTraining:
+    torch.manual_seed(layers)
+    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads,
+                        intermediate_size=intermediate)  # fmt: skip
+    return BertForPreTraining(config)
+
+
+def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]:
+    """Times, the student, and the projections of its states."""
+    accelerator = set_up(threads="auto", precision="auto", cpu=True)
+    teacher, student = build(*TEACHER).eval(), build(*STUDENT)
+    set_dropout(student, hidden=0.0)
+    maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
+    weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
+    imitation = Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
+    masking = Masking(0.0, False, torch.zeros(VOCABULARY, dtype=torch.bool), range(5), 2, 4)
+
+    def batch(step: int) -> dict[str, Any]:
+        one = masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking, device=accelerator.device)
+        shown = show_blocks(teacher, one, layers=LAYERS, predictions=False, autocast=accelerator.autocast)
+        return one | shown
+
+    objective = GeneralDistillation(student, imitation, prediction=0.0, temperature=1.0)
+    ends = train_here(objective, batch, steps=steps, accelerator=accelerator, memory=Memory())
+    return ends, student.bert.eval(), maps
+
+
+def theirs(reference: Reference, blocks: np.ndarray, *, steps: int) -> tuple[Ends, Any]:
+    """As in their script, the teacher has dropout on and builds a graph, of which its states are cut off."""
+    torch.use_deterministic_algorithms(False)
+    configs = build(*TEACHER), build(*STUDENT)
+    teacher = reference.model("BertModel", configs[0].config, configs[0].bert.state_dict())
+    weights = {f"bert.{name}": weight for name, weight in configs[1].bert.state_dict().items()}
+    student = reference.model("TinyBertForPreTraining", configs[1].config, weights)
+    optimizer = reference.optimizer(student, rate=RATE, warmup=WARMUP, steps=steps, decay=DECAY)
+    every = TEACHER[0] // STUDENT[0]
+
+    def step(n: int) -> None:
+        ids = torch.from_numpy(blocks[n * BATCH : (n + 1) * BATCH].astype(np.int64))
+        kinds, mask = torch.zeros_like(ids), torch.ones_like(ids)
+        scores, states = student(ids, kinds, mask)
+        shown, seen, _ = teacher(ids, kinds, mask)
+        attention = sum(
+            mse_loss(one, other.detach()) for one, other in zip(scores, seen[every - 1 :: every], strict=True)
+        )
+        hidden = sum(mse_loss(one, other.detach()) for one, other in zip(states, shown[::every], strict=True))
+        loss: Any = attention + hidden
+        loss.backward()
+        loss.item()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return train_there(step, steps=steps), student.eval()
+
+
+@torch.inference_mode()
+def losses(bert: Any, maps: Any, blocks: np.ndarray) -> float:
+    """The sum of all losses of a student on blocks that it has not seen, computed alike for everyone."""
+    teacher, ids = build(*TEACHER).bert.eval(), torch.from_numpy(blocks.astype(np.int64))
+    with capture(teacher, LAYERS) as wanted:
+        teacher(input_ids=ids)
+    with capture(bert, range(STUDENT[0])) as found:
+        bert(input_ids=ids)
+    heads = TEACHER[2]
+    total = mse_loss(maps[0](found.hidden[-1]), wanted.hidden[-1])
+    for s, t in enumerate(LAYERS):
+        total += mse_loss(maps[s + 1](found.hidden[s]), wanted.hidden[t])
+        scores = (
+            attention_scores(states.query[n], states.key[n], heads=heads) for states, n in ((found, s), (wanted, t))
+        )
+        total += mse_loss(*scores)
+    return float(total)
+
+
+def falling(reference: Reference, blocks: np.ndarray, heldout: np.ndarray, *, steps: int) -> list[str]:
+    """Losses on `heldout` after none, half and all of the steps."""
+    rows: dict[str, list[float]] = {OURS: [], AUTHORS: []}
+    for count in (steps // 2, steps):
+        _, bert, maps = ours(blocks, steps=count)
+        rows[OURS].append(losses(bert, maps, heldout))
+        student = theirs(reference, blocks, steps=count)[1]
+        plain = build(*STUDENT).bert.eval()
+        plain.load_state_dict({name.removeprefix("bert."): w for name, w in student.state_dict().items()
+                               if name.startswith("bert.")}, strict=False)  # fmt: skip
+        rows[AUTHORS].append(losses(plain, [student.fit_dense] * (STUDENT[0] + 1), heldout))
+    return [f"| {who} | " + " | ".join(f"{value:.3f}" for value in values) + " |" for who, values in rows.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=7)
+    parser.add_argument("--curve-steps", type=int, default=40)
+    options = parser.parse_args()
+    reference = Reference(options.reference.resolve())
+    blocks = np.random.default_rng(1).integers(5, VOCABULARY, (options.curve_steps * BATCH + 16, LENGTH))
+    contenders = {
+        AUTHORS: partial(theirs, reference, blocks, steps=options.steps),
+        OURS: partial(ours, blocks, steps=options.steps),
+    }
+    measured = {who: (lambda run=run: speed(run()[0], tokens=BATCH * LENGTH)) for who, run in contenders.items()}
+    table = lines(rounds_of(measured, rounds=options.rounds), what="4 layers, 312")
+    curves = falling(reference, blocks[16:], blocks[:16], steps=options.curve_steps)
+    machine = describe(set_up(threads="auto", precision="auto", cpu=True))
+    command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
+    processor = f"{machine['processor']} ({machine['instructions']})"
+    text = f"""# How fast general distillation runs
+
+`python -m benchmarks.distillation --reference FOLDER {command}`:
+{BATCH} x {LENGTH} tokens a step, a teacher of 12 layers, 768, {machine["threads"]} threads, {processor},
+this project in {machine["precision"]}, torch {machine["packages"]["torch"]}.
+
+| student | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
+|---|---|---|---|
+{chr(10).join(table)}
+
+## The loss at equal tokens
+
+The sum of the embedding, hidden and attention losses on 16 blocks that nobody has seen, after equal steps of the same
+learning rate, both students from the same weights:
+
+| trained by | {options.curve_steps // 2} steps | {options.curve_steps} steps |
+|---|---|---|
+{chr(10).join(curves)}
+"""
+    (ROOT / "benchmarks/distillation.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The models and the optimizer of TinyBERT's authors, from a copy of their code that is no part of this project."""
+
+import sys
+import types
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import BertConfig
+
+NO_DECAY = ("bias", "LayerNorm.bias", "LayerNorm.weight")
+NEVER_CALLED = {"boto3": (), "botocore": (), "botocore.exceptions": ("ClientError",)}
+"""What their code imports to download models, and the names that it takes from there."""
+
+
+class Reference:
+    """`folder` is the folder TinyBERT of Pretrained-Language-Model, whose packages are `transformer.*`."""
+
+    def __init__(self, folder: Path) -> None:
+        for name, members in NEVER_CALLED.items():
+            sys.modules.setdefault(name, _empty(name, members))
+        sys.path.insert(0, str(folder))
+        self._models = import_module("transformer.modeling")
+        self._optimizer = import_module("transformer.optimization").BertAdam
+
+    def model(self, name: str, config: BertConfig, weights: dict[str, Any], **options: Any) -> Any:
+        """Their class of that name, with those of the weights, named as Transformers does, that it has."""
+        keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+        own = self._models.BertConfig(config.vocab_size, **{key: getattr(config, key) for key in keys})
+        model = getattr(self._models, name)(own, **options)
+        missing = set(model.load_state_dict(weights, strict=False).missing_keys)
+        assert all(key.startswith(("fit_dense", "cls")) for key in missing), missing
+        return model
+
+    def optimizer(self, model: nn.Module, *, rate: float, warmup: float, steps: int, decay: float) -> Any:
+        """As both of their scripts set it up."""
+        groups: list[dict[str, Any]] = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+        for name, weight in model.named_parameters():
+            groups[any(part in name for part in NO_DECAY)]["params"].append(weight)
+        return self._optimizer(groups, lr=rate, warmup=warmup, t_total=steps)
+
+
+def _empty(name: str, members: tuple[str, ...]) -> types.ModuleType:
+    module = types.ModuleType(name)
+    for member in members:
+        setattr(module, member, type(member, (Exception,), {}))
+    return module

@@ -1,0 +1,115 @@
+"""Both phases of task distillation, here and by the loop of TinyBERT's authors with their own models."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn.functional import mse_loss
+from transformers import BertConfig, BertForSequenceClassification
+
+from benchmarks.contest import DECAY, RATE, WARMUP, Ends, train_here, train_there
+from benchmarks.reference import Reference
+from stages.model import projections
+from stages.model.checkpoint import set_dropout
+from stages.model.layers import choose_layers
+from stages.tasks import classification
+from stages.tasks.soft_targets import soft_cross_entropy
+from stages.training.imitation import Imitation
+from stages.training.loop import Memory
+from stages.training.machine import set_up
+from stages.training.task_batches import TaskBatches
+from stages.training.task_imitation import TaskImitation, show_rows
+from stages.training.task_prediction import TaskPrediction
+
+VOCABULARY, BATCH, LABELS = 30522, 32, ["0", "1"]
+PADDED_BY_AUTHORS = 64
+TEACHER, STUDENT = (12, 768, 12, 3072), (4, 312, 12, 1200)
+LAYERS = choose_layers("uniform", student=STUDENT[0], teacher=TEACHER[0])
+AUTHORS = "the authors' loop"
+Features = list[dict[str, Any]]
+
+
+def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
+    torch.manual_seed(layers)
+    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads,
+                        intermediate_size=intermediate)  # fmt: skip
+    return BertForSequenceClassification(config)
+
+
+def batches_of(features: Features, accelerator: Any) -> TaskBatches:
+    return TaskBatches(features, classification, batch_size=BATCH, seed=1, pad_token_id=0, device=accelerator.device)
+
+
+def padded(features: Features, length: int, *, first: bool = False) -> dict[str, torch.Tensor]:
+    """Model inputs [B, length] and labels [B] of some features; of the `first` only, [length] and a scalar."""
+    batch = classification.collate(features, pad_token_id=0)
+    extra = length - batch["input_ids"].shape[1]
+    wide = {name: torch.nn.functional.pad(batch[name], (0, extra)) for name in batch if name != "labels"}
+    return {name: tensor[0] if first else tensor for name, tensor in (wide | {"labels": batch["labels"]}).items()}
+
+
+def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
+    """Times of both phases; the teacher's logits for the second are taken before it, as the stage does, in its time."""
+    accelerator = set_up(threads="auto", precision="auto", cpu=True)
+    teacher, student = build(*TEACHER).eval(), build(*STUDENT)
+    set_dropout(student, hidden=0.1)
+    maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
+    weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
+    imitation = Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
+    batches = batches_of(features, accelerator)
+
+    def shown(step: int) -> dict[str, Any]:
+        one = batches(step)
+        return one | {"teacher": show_rows(teacher, one, layers=LAYERS, autocast=accelerator.autocast)}
+
+    def labelled(step: int) -> dict[str, Any]:
+        one = batches(step)
+        with torch.inference_mode(), accelerator.autocast():
+            logits = teacher(**{name: one[name] for name in ("input_ids", "token_type_ids", "attention_mask")}).logits
+        return one | {"teacher_logits": logits.float().clone()}
+
+    first = train_here(TaskImitation(student, imitation), shown, steps=steps, accelerator=accelerator, memory=Memory())
+    objective = TaskPrediction(student, classification, hard=0.0, soft=1.0, temperature=1.0)
+    return first, train_here(objective, labelled, steps=steps, accelerator=accelerator, memory=Memory())
+
+
+def distil_there(reference: Reference, features: Features, *, steps: int) -> tuple[Ends, Ends]:
+    torch.use_deterministic_algorithms(False)
+    models = build(*TEACHER), build(*STUDENT)
+    teacher, student = (
+        reference.model("TinyBertForSequenceClassification", model.config, model.state_dict(), num_labels=len(LABELS))
+        for model in models
+    )
+    every = TEACHER[0] // STUDENT[0]
+
+    def both(n: int) -> tuple[Any, Any]:
+        batch = padded(features[n * BATCH : (n + 1) * BATCH], PADDED_BY_AUTHORS)
+        inputs = batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]
+        found = student(*inputs, is_student=True)
+        with torch.no_grad():
+            return found, teacher(*inputs)
+
+    def imitate(n: int) -> Any:
+        (_, scores, states), (_, seen, shown) = both(n)
+        pairs = [*zip(scores, seen[every - 1 :: every], strict=True)]
+        clear = [(torch.where(a <= -1e2, 0.0, a), torch.where(b <= -1e2, 0.0, b)) for a, b in pairs]
+        return sum(mse_loss(*pair) for pair in [*clear, *zip(states, shown[::every], strict=True)])
+
+    def agree(n: int) -> Any:
+        (logits, _, _), (wanted, _, _) = both(n)
+        return soft_cross_entropy(logits, wanted, temperature=1.0)
+
+    ends: list[Ends] = []
+    for loss_of in (imitate, agree):
+        optimizer = reference.optimizer(student, rate=RATE, warmup=WARMUP, steps=steps, decay=DECAY)
+        ends.append(train_there(partial(_step, loss_of, optimizer), steps=steps))
+    return ends[0], ends[1]
+
+
+def _step(loss_of: Callable[[int], Any], optimizer: Any, n: int) -> None:
+    loss = loss_of(n)
+    loss.backward()
+    loss.item()
+    optimizer.step()
+    optimizer.zero_grad()
