@@ -99,14 +99,11 @@ def losses(bert: Any, maps: Any, blocks: np.ndarray) -> float:
         teacher(input_ids=ids)
     with capture(bert, range(STUDENT[0])) as found:
         bert(input_ids=ids)
-    heads = TEACHER[2]
     total = mse_loss(maps[0](found.hidden[-1]), wanted.hidden[-1])
     for s, t in enumerate(LAYERS):
         total += mse_loss(maps[s + 1](found.hidden[s]), wanted.hidden[t])
-        scores = (
-            attention_scores(states.query[n], states.key[n], heads=heads) for states, n in ((found, s), (wanted, t))
-        )
-        total += mse_loss(*scores)
+        pair = [attention_scores(one.query[n], one.key[n], heads=TEACHER[2]) for one, n in ((found, s), (wanted, t))]
+        total += mse_loss(pair[0], pair[1])
     return float(total)
 
 

@@ -24,7 +24,8 @@ def set_up(*, threads: int | Literal["auto"], precision: Precision, cpu: bool = 
     torch.set_num_threads(max(1, cores) if threads == "auto" else threads)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS asks for it in deterministic mode
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # takes time, and nothing reads such memory
+    # Nothing reads such memory, and filling it takes time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     half = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16())
     # Weights without a gradient are looked for in each step, because otherwise the order in which gradients are summed
     # changes after the first step, and a resumed run would not have the bits of an undisturbed one.

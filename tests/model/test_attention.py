@@ -28,7 +28,8 @@ def visible() -> torch.Tensor:
 @pytest.mark.parametrize("mask", [None, visible()], ids=["all visible", "masked"])
 def test_sums_and_gradients_are_those_of_pytorch(mask: torch.Tensor | None):
     ours, wanted = parts(torch.float32), parts(torch.float32)
-    found = attention._products(*ours, mask)
+    query, key, value = ours
+    found = attention._products(query, key, value, mask)
     sums = scaled_dot_product_attention(*wanted, attn_mask=mask).transpose(1, 2)
     torch.testing.assert_close(found, sums)
     torch.manual_seed(2)
@@ -50,7 +51,8 @@ def test_products_stand_in_on_short_sequences_in_bfloat16(
     called = []
     monkeypatch.setattr(attention, "LONGEST", longest)
     monkeypatch.setattr(attention, "_products", lambda *_: called.append(1))
-    attention.attend(nn.Module(), *parts(dtype), None, dropout=dropout, is_causal=False)
+    query, key, value = parts(dtype)
+    attention.attend(nn.Module(), query, key, value, None, dropout=dropout, is_causal=False)
     assert bool(called) == products
 
 
