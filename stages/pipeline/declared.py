@@ -44,7 +44,7 @@ def read() -> Declared:
         stage = repo.stage.load_one(name=name)
         files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
         dependencies = tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files))
-        read = [dep.read_params(flatten=False) for dep in stage.deps if isinstance(dep, ParamsDependency)]
+        parts = [dep.read_params(flatten=False) for dep in stage.deps if isinstance(dep, ParamsDependency)]
         return Declared(
             name=name,
             command=str(stage.cmd),
@@ -52,7 +52,7 @@ def read() -> Declared:
             outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
             recorded=_recorded(dependencies),
             cache=Path(os.path.relpath(repo.cache.local.path)),
-            parameters={key: value for part in read for key, value in part.items()},
+            parameters={key: value for part in parts for key, value in part.items()},
         )
 
 

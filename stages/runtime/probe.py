@@ -5,7 +5,6 @@ an ONNX file for `onnxruntime`.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-KILOBYTE = 1024  # ru_maxrss counts in it on Linux
+KILOBYTE = 1024
 
 
 def probe(runtime: str, place: Path, *, length: int, threads: int) -> dict[str, Any]:
@@ -29,8 +28,17 @@ def _main(runtime: str, place: str, length: str, threads: str) -> None:
     loaders = {"torch": _load_torch, "onnxruntime": _load_onnx}
     seconds, call = loaders[runtime](Path(place), int(threads))
     call({"input_ids": ids, "attention_mask": ids, "token_type_ids": np.zeros_like(ids)})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
-    print(json.dumps({"load_ms": round(seconds * 1000, 1), "peak_bytes": peak}))
+    print(json.dumps({"load_ms": round(seconds * 1000, 1), "peak_bytes": peak_bytes()}))
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process has had, or None where there is no /proc.
+
+    Not getrusage's, which on Linux begins at the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * KILOBYTE for line in lines if line.startswith("VmHWM")), None)
 
 
 def _load_torch(folder: Path, threads: int) -> tuple[float, Any]:
