@@ -7,16 +7,47 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
+from transformers import BertConfig
 
+from stages.model import attention
+from stages.model.layers import choose_layers
 from stages.training import loop
+from stages.training.machine import Precision, set_up
 
-RATE, WARMUP, DECAY = 5e-4, 0.1, 0.01
+RATE, WARMUP, DECAY, VOCABULARY = 5e-4, 0.1, 0.01, 30522
+TEACHER, STUDENT = (12, 768, 12, 3072), (4, 312, 12, 1200)
+"""BERT-base and TinyBERT4: layers, hidden size, attention heads, intermediate size."""
+LAYERS = choose_layers("uniform", student=STUDENT[0], teacher=TEACHER[0])
+AUTHORS = "the authors' loop"
 Ends = list[float]
-"""The time at the start and at the end of each step."""
+"""The times of the start and of the end of each step."""
 OURS = "this project"
 SKIPPED = 2
 """First steps, in which memory is allocated."""
+
+
+def machine(precision: Precision = "auto") -> Accelerator:
+    """As a stage sets it up, also after a Trainer or another precision in this process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return set_up(threads="auto", precision=precision, cpu=True)
+
+
+def build(head: Any, shape: tuple[int, int, int, int]) -> Any:
+    """A model of class `head`, the same random weights every time."""
+    layers, hidden, heads, intermediate = shape
+    torch.manual_seed(layers)
+    return head(BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden,
+                           num_attention_heads=heads, intermediate_size=intermediate))  # fmt: skip
+
+
+def as_loaded(model: Any) -> Any:
+    """The model as this project's stages load one."""
+    model.set_attn_implementation(attention.NAME)
+    return model
 
 
 def train_here(

@@ -14,39 +14,48 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import mse_loss
-from transformers import BertConfig, BertForPreTraining
+from transformers import BertForPreTraining
 
-from benchmarks.contest import DECAY, OURS, RATE, WARMUP, Ends, lines, rounds_of, speed, train_here, train_there
+from benchmarks.contest import (
+    AUTHORS,
+    DECAY,
+    LAYERS,
+    OURS,
+    RATE,
+    STUDENT,
+    TEACHER,
+    VOCABULARY,
+    WARMUP,
+    Ends,
+    as_loaded,
+    build,
+    lines,
+    machine,
+    rounds_of,
+    speed,
+    train_here,
+    train_there,
+)  # fmt: skip
 from benchmarks.reference import Reference
 from stages.model import projections
 from stages.model.checkpoint import set_dropout
-from stages.model.layers import choose_layers
 from stages.model.states import attention_scores, capture
 from stages.training.blocks import Masking, masked_batch
 from stages.training.distillation import GeneralDistillation
 from stages.training.imitation import Imitation
 from stages.training.loop import Memory
-from stages.training.machine import describe, set_up
+from stages.training.machine import describe
 from stages.training.teaching import show_blocks
 from tests.pipeline_runs.clone import ROOT
 
-VOCABULARY, LENGTH, BATCH = 30522, 128, 8
-TEACHER, STUDENT = (12, 768, 12, 3072), (4, 312, 12, 1200)
-LAYERS = choose_layers("uniform", student=STUDENT[0], teacher=TEACHER[0])
-AUTHORS = "the authors' loop"
-
-
-def build(layers: int, hidden: int, heads: int, intermediate: int) -> BertForPreTraining:
-    torch.manual_seed(layers)
-    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads,
-                        intermediate_size=intermediate)  # fmt: skip
-    return BertForPreTraining(config)
+LENGTH, BATCH = 128, 8
 
 
 def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]:
     """Times, the student, and the projections of its states."""
-    accelerator = set_up(threads="auto", precision="auto", cpu=True)
-    teacher, student = build(*TEACHER).eval(), build(*STUDENT)
+    accelerator = machine()
+    teacher, student = (as_loaded(build(BertForPreTraining, shape)) for shape in (TEACHER, STUDENT))
+    teacher.eval()
     set_dropout(student, hidden=0.0)
     maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
     weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
@@ -65,8 +74,9 @@ def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]
 
 def theirs(reference: Reference, blocks: np.ndarray, *, steps: int) -> tuple[Ends, Any]:
     """As in their script, the teacher has dropout on and builds a graph, of which its states are cut off."""
+    machine()
     torch.use_deterministic_algorithms(False)
-    configs = build(*TEACHER), build(*STUDENT)
+    configs = build(BertForPreTraining, TEACHER), build(BertForPreTraining, STUDENT)
     teacher = reference.model("BertModel", configs[0].config, configs[0].bert.state_dict())
     weights = {f"bert.{name}": weight for name, weight in configs[1].bert.state_dict().items()}
     student = reference.model("TinyBertForPreTraining", configs[1].config, weights)
@@ -94,7 +104,7 @@ def theirs(reference: Reference, blocks: np.ndarray, *, steps: int) -> tuple[End
 @torch.inference_mode()
 def losses(bert: Any, maps: Any, blocks: np.ndarray) -> float:
     """The sum of all losses of a student on blocks that it has not seen, computed alike for everyone."""
-    teacher, ids = build(*TEACHER).bert.eval(), torch.from_numpy(blocks.astype(np.int64))
+    teacher, ids = build(BertForPreTraining, TEACHER).bert.eval(), torch.from_numpy(blocks.astype(np.int64))
     with capture(teacher, LAYERS) as wanted:
         teacher(input_ids=ids)
     with capture(bert, range(STUDENT[0])) as found:
@@ -108,15 +118,15 @@ def losses(bert: Any, maps: Any, blocks: np.ndarray) -> float:
 
 
 def falling(reference: Reference, blocks: np.ndarray, heldout: np.ndarray, *, steps: int) -> list[str]:
-    """Losses on `heldout` after none, half and all of the steps."""
+    """Losses on `heldout` after half and all of the steps."""
     rows: dict[str, list[float]] = {OURS: [], AUTHORS: []}
     for count in (steps // 2, steps):
         _, bert, maps = ours(blocks, steps=count)
         rows[OURS].append(losses(bert, maps, heldout))
         student = theirs(reference, blocks, steps=count)[1]
-        plain = build(*STUDENT).bert.eval()
+        plain = build(BertForPreTraining, STUDENT).bert.eval()
         plain.load_state_dict({name.removeprefix("bert."): w for name, w in student.state_dict().items()
-                               if name.startswith("bert.")}, strict=False)  # fmt: skip
+                               if name.startswith("bert.")})  # fmt: skip
         rows[AUTHORS].append(losses(plain, [student.fit_dense] * (STUDENT[0] + 1), heldout))
     return [f"| {who} | " + " | ".join(f"{value:.3f}" for value in values) + " |" for who, values in rows.items()]
 
@@ -137,14 +147,14 @@ def main() -> None:
     measured = {who: (lambda run=run: speed(run()[0], tokens=BATCH * LENGTH)) for who, run in contenders.items()}
     table = lines(rounds_of(measured, rounds=options.rounds), what="4 layers, 312")
     curves = falling(reference, blocks[16:], blocks[:16], steps=options.curve_steps)
-    machine = describe(set_up(threads="auto", precision="auto", cpu=True))
+    found = describe(machine())
     command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
-    processor = f"{machine['processor']} ({machine['instructions']})"
+    processor = f"{found['processor']} ({found['instructions']})"
     text = f"""# How fast general distillation runs
 
 `python -m benchmarks.distillation --reference FOLDER {command}`:
-{BATCH} x {LENGTH} tokens a step, a teacher of 12 layers, 768, {machine["threads"]} threads, {processor},
-this project in {machine["precision"]}, torch {machine["packages"]["torch"]}.
+{BATCH} x {LENGTH} tokens a step, a teacher of 12 layers, 768, {found["threads"]} threads, {processor},
+this project in {found["precision"]}, torch {found["packages"]["torch"]}.
 
 | student | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
 |---|---|---|---|
@@ -152,8 +162,10 @@ this project in {machine["precision"]}, torch {machine["packages"]["torch"]}.
 
 ## The loss at equal tokens
 
-The sum of the embedding, hidden and attention losses on 16 blocks that nobody has seen, after equal steps of the same
-learning rate, both students from the same weights:
+The sum of the embedding, hidden and attention losses on 16 blocks that nobody has seen, computed alike for both, after
+equal steps of the same learning rate, both students from the same weights. The recipes are each one's own: the authors
+have one projection with a random start, dropout in student and teacher, and clip each tensor by itself; this project
+has a projection for each state, which starts by putting channels where they were cut from, and no dropout.
 
 | trained by | {options.curve_steps // 2} steps | {options.curve_steps} steps |
 |---|---|---|

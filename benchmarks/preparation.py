@@ -8,7 +8,6 @@ default, whose corpus is repeated, with a number before each document, until the
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from datasets import Dataset, disable_progress_bars, load_dataset
 
 from stages import pack, prepare_corpus
 from stages.pipeline.stage import Run
+from stages.runtime.probe import peak_bytes
 from stages.text.documents import Writer, read_documents
 from stages.text.tokenizer import load_tokenizer
 from stages.training.machine import describe, set_up
@@ -93,19 +93,18 @@ def run_one(way: str) -> None:
     start = time.perf_counter()
     blocks = WAYS[way]()
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
-    print(json.dumps({"seconds": seconds, "blocks": blocks, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "blocks": blocks, "peak": (peak_bytes() or 0) / MEGABYTE}))
 
 
 def compared(rounds: int) -> list[str]:
-    speeds: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(rounds):
-        for way in WAYS:
-            speeds[way].append(COMPARED / measured(way, COMPARED)["seconds"])
+    found = [{way: measured(way, COMPARED) for way in WAYS} for _ in range(rounds)]
+    speeds = {way: [COMPARED / one[way]["seconds"] for one in found] for way in WAYS}
     ratios = np.array(speeds["ours"]) / np.array(speeds["mapped"])
     names = {"ours": "`prepare_corpus` and `pack`: cleaned, each document once, documents kept apart",
              "mapped": "`datasets.map`, two processes: tokenized and joined, nothing cleaned"}  # fmt: skip
-    lines = [f"| {names[way]} | {np.median(found):.1f} |" for way, found in speeds.items()]
+    lines = [
+        f"| {names[way]} | {np.median(speed):.1f} | {found[0][way]['blocks']:,.0f} |" for way, speed in speeds.items()
+    ]
     return [*lines, "", f"Ratio: {np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})."]
 
 
@@ -130,8 +129,8 @@ def main() -> None:
 
 ## Beside `datasets.map`, {COMPARED} MB of text
 
-| | MB/s |
-|---|---|
+| | MB/s | blocks |
+|---|---|---|
 {chr(10).join(compared(options.rounds))}
 
 ## More text, as much memory

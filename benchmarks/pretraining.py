@@ -25,17 +25,30 @@ from transformers import (
     set_seed,
 )
 
-from benchmarks.contest import DECAY, OURS, RATE, WARMUP, Ends, lines, rounds_of, speed, train_here
+from benchmarks.contest import (
+    DECAY,
+    OURS,
+    RATE,
+    VOCABULARY,
+    WARMUP,
+    Ends,
+    as_loaded,
+    lines,
+    machine,
+    rounds_of,
+    speed,
+    train_here,
+)  # fmt: skip
 from stages.model.checkpoint import set_dropout
 from stages.text.blocks_file import read_blocks
 from stages.text.tokenizer import load_tokenizer
 from stages.training import loop
 from stages.training.blocks import masked_batch, masking_for
-from stages.training.machine import describe, set_up
+from stages.training.machine import describe
 from stages.training.masked_words import MaskedWords
 from tests.pipeline_runs.clone import ROOT
 
-VOCABULARY, LENGTH, BATCH, MASKED = 30522, 128, 8, 0.15
+LENGTH, BATCH, MASKED = 128, 8, 0.15
 SHAPES = {"2 layers, 128": (2, 128, 2, 512), "4 layers, 312": (4, 312, 12, 1200), "6 layers, 384": (6, 384, 12, 1536)}
 SHOWN = "4 layers, 312"
 Run = tuple[Ends, list[float]]
@@ -49,9 +62,9 @@ def shape(name: str, **others: Any) -> BertConfig:
 
 
 def ours(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int) -> Run:
-    accelerator = set_up(threads="auto", precision="auto", cpu=True)
+    accelerator = machine()
     torch.manual_seed(1)
-    model = BertForPreTraining(shape(name))
+    model = as_loaded(BertForPreTraining(shape(name)))
     set_dropout(model, hidden=0.0)
     masking = masking_for(tokenizer, probability=MASKED, whole_words=False, vocab_size=VOCABULARY)
     memory = loop.Memory()
@@ -81,6 +94,7 @@ class Watch(TrainerCallback):
 
 def trainer(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int, best: bool) -> Run:
     """With `best`, the flags and configuration overrides of the example that make it fastest."""
+    machine()
     torch.use_deterministic_algorithms(False)
     set_seed(1)
     fast = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0} if best else {}
@@ -118,7 +132,7 @@ def speeds(tokenizer: Any, *, rounds: int, steps: int) -> list[str]:
     return rows
 
 
-def losses(tokenizer: Any, *, steps: int) -> list[str]:
+def curves_of(tokenizer: Any, *, steps: int) -> list[str]:
     """Mean losses over fifths of a training on real text, for each contender."""
     blocks = np.array(read_blocks(ROOT / "data/packed/train.npy")[: steps * BATCH])
     rows: list[str] = []
@@ -136,16 +150,16 @@ def main() -> None:
     options = parser.parse_args()
     tokenizer = load_tokenizer(ROOT / "models/tokenizer")
     table = "\n".join(speeds(tokenizer, rounds=options.rounds, steps=options.steps))
-    curves = "\n".join(losses(tokenizer, steps=options.curve_steps))
-    machine = describe(set_up(threads="auto", precision="auto", cpu=True))
-    packages = machine["packages"]
-    where = f"{machine['threads']} threads, {machine['processor']} ({machine['instructions']})"
+    curves = "\n".join(curves_of(tokenizer, steps=options.curve_steps))
+    found = describe(machine())
+    packages = found["packages"]
+    where = f"{found['threads']} threads, {found['processor']} ({found['instructions']})"
     command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
     text = f"""# How fast masked language modelling trains
 
 `python -m benchmarks.pretraining {command}`:
 {BATCH} x {LENGTH} tokens a step, a vocabulary of {VOCABULARY:,}, {where},
-this project in {machine["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
+this project in {found["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
 
 | model | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
 |---|---|---|---|

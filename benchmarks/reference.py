@@ -18,11 +18,13 @@ class Reference:
     """`folder` is the folder TinyBERT of Pretrained-Language-Model, whose packages are `transformer.*`."""
 
     def __init__(self, folder: Path) -> None:
-        for name, members in NEVER_CALLED.items():
-            sys.modules.setdefault(name, _empty(name, members))
+        fakes = {name: _empty(name, members) for name, members in NEVER_CALLED.items() if name not in sys.modules}
+        sys.modules.update(fakes)
         sys.path.insert(0, str(folder))
         self._models = import_module("transformer.modeling")
         self._optimizer = import_module("transformer.optimization").BertAdam
+        for name in fakes:
+            del sys.modules[name]
 
     def model(self, name: str, config: BertConfig, weights: dict[str, Any], **options: Any) -> Any:
         """Their class of that name, with those of the weights, named as Transformers does, that it has."""
@@ -33,12 +35,14 @@ class Reference:
         assert all(key.startswith(("fit_dense", "cls")) for key in missing), missing
         return model
 
-    def optimizer(self, model: nn.Module, *, rate: float, warmup: float, steps: int, decay: float) -> Any:
-        """As both of their scripts set it up."""
+    def optimizer(
+        self, model: nn.Module, *, rate: float, warmup: float, steps: int, decay: float, schedule: str = "warmup_linear"
+    ) -> Any:
+        """As both of their scripts set it up, the one for tasks with the schedule "none" in its first phase."""
         groups: list[dict[str, Any]] = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
         for name, weight in model.named_parameters():
             groups[any(part in name for part in NO_DECAY)]["params"].append(weight)
-        return self._optimizer(groups, lr=rate, warmup=warmup, t_total=steps)
+        return self._optimizer(groups, lr=rate, warmup=warmup, t_total=steps, schedule=schedule)
 
 
 def _empty(name: str, members: tuple[str, ...]) -> types.ModuleType:

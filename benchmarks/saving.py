@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stages.model import attention
 from stages.model.scratch import from_scratch
 from stages.parameters.initialize import Scratch
 from stages.pipeline.parameters import read_file
@@ -31,6 +32,7 @@ def seconds(shape: Scratch, *, steps: int, first_wait: float) -> tuple[float, in
     accelerator = set_up(threads="auto", precision="float32")
     sizes = shape.model_dump(exclude={"lowercase", "seed"})
     model = from_scratch(seed=1, **sizes)
+    model.set_attn_implementation(attention.NAME)
     blocks = np.random.default_rng(1).integers(5, sizes["vocab_size"], (1000, LENGTH))
     masking = Masking(0.2, False, torch.zeros(sizes["vocab_size"], dtype=torch.bool), range(5), 2, 4)
     folder = Path(tempfile.mkdtemp())

@@ -6,58 +6,61 @@ from typing import Any
 
 import torch
 from torch.nn.functional import mse_loss
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification as HEAD
 
-from benchmarks.contest import DECAY, RATE, WARMUP, Ends, train_here, train_there
+from benchmarks.contest import (
+    DECAY,
+    LAYERS,
+    RATE,
+    STUDENT,
+    TEACHER,
+    WARMUP,
+    Ends,
+    as_loaded,
+    build,
+    machine,
+    train_here,
+    train_there,
+)  # fmt: skip
 from benchmarks.reference import Reference
 from stages.model import projections
 from stages.model.checkpoint import set_dropout
-from stages.model.layers import choose_layers
 from stages.tasks import classification
 from stages.tasks.soft_targets import soft_cross_entropy
 from stages.training.imitation import Imitation
 from stages.training.loop import Memory
-from stages.training.machine import set_up
 from stages.training.task_batches import TaskBatches
 from stages.training.task_imitation import TaskImitation, show_rows
 from stages.training.task_prediction import TaskPrediction
 
-VOCABULARY, BATCH, LABELS = 30522, 32, ["0", "1"]
-PADDED_BY_AUTHORS = 64
-TEACHER, STUDENT = (12, 768, 12, 3072), (4, 312, 12, 1200)
-LAYERS = choose_layers("uniform", student=STUDENT[0], teacher=TEACHER[0])
-AUTHORS = "the authors' loop"
+BATCH, LABELS, PADDED_BY_AUTHORS = 32, ["0", "1"], 64
 Features = list[dict[str, Any]]
 
 
-def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
-    torch.manual_seed(layers)
-    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads,
-                        intermediate_size=intermediate)  # fmt: skip
-    return BertForSequenceClassification(config)
-
-
-def batches_of(features: Features, accelerator: Any) -> TaskBatches:
-    return TaskBatches(features, classification, batch_size=BATCH, seed=1, pad_token_id=0, device=accelerator.device)
+def batches_of(features: Features) -> TaskBatches:
+    device = torch.device("cpu")
+    return TaskBatches(features, classification, batch_size=BATCH, seed=1, pad_token_id=0, device=device)
 
 
 def padded(features: Features, length: int, *, first: bool = False) -> dict[str, torch.Tensor]:
     """Model inputs [B, length] and labels [B] of some features; of the `first` only, [length] and a scalar."""
     batch = classification.collate(features, pad_token_id=0)
     extra = length - batch["input_ids"].shape[1]
+    assert extra >= 0, "a row is longer than what rows are padded to"
     wide = {name: torch.nn.functional.pad(batch[name], (0, extra)) for name in batch if name != "labels"}
     return {name: tensor[0] if first else tensor for name, tensor in (wide | {"labels": batch["labels"]}).items()}
 
 
 def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
-    """Times of both phases; the teacher's logits for the second are taken before it, as the stage does, in its time."""
-    accelerator = set_up(threads="auto", precision="auto", cpu=True)
-    teacher, student = build(*TEACHER).eval(), build(*STUDENT)
+    """Times of both phases; the teacher's logits for the second are taken in each step."""
+    accelerator = machine()
+    teacher, student = (as_loaded(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
+    teacher.eval()
     set_dropout(student, hidden=0.1)
     maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
     weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
     imitation = Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
-    batches = batches_of(features, accelerator)
+    batches = batches_of(features)
 
     def shown(step: int) -> dict[str, Any]:
         one = batches(step)
@@ -75,8 +78,9 @@ def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
 
 
 def distil_there(reference: Reference, features: Features, *, steps: int) -> tuple[Ends, Ends]:
+    machine()
     torch.use_deterministic_algorithms(False)
-    models = build(*TEACHER), build(*STUDENT)
+    models = build(HEAD, TEACHER), build(HEAD, STUDENT)
     teacher, student = (
         reference.model("TinyBertForSequenceClassification", model.config, model.state_dict(), num_labels=len(LABELS))
         for model in models
@@ -101,8 +105,8 @@ def distil_there(reference: Reference, features: Features, *, steps: int) -> tup
         return soft_cross_entropy(logits, wanted, temperature=1.0)
 
     ends: list[Ends] = []
-    for loss_of in (imitate, agree):
-        optimizer = reference.optimizer(student, rate=RATE, warmup=WARMUP, steps=steps, decay=DECAY)
+    for loss_of, schedule in ((imitate, "none"), (agree, "warmup_linear")):
+        optimizer = reference.optimizer(student, rate=RATE, warmup=WARMUP, steps=steps, decay=DECAY, schedule=schedule)
         ends.append(train_there(partial(_step, loss_of, optimizer), steps=steps))
     return ends[0], ends[1]
 

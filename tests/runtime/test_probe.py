@@ -31,6 +31,13 @@ def test_loading_and_memory_are_measured(folder: Path, runtime: str, name: str) 
     assert found["peak_bytes"] > 10e6  # no Python process is smaller
 
 
+def test_the_peak_is_that_of_the_process_itself(folder: Path) -> None:
+    """Linux hands getrusage's peak on to the program that a process starts."""
+    held = bytearray(b"1") * 600_000_000
+    found = probe("onnxruntime", folder / "model.onnx", length=8, threads=1)
+    assert found["peak_bytes"] < len(held)
+
+
 def test_a_session_needs_no_torch() -> None:
     code = "import sys; import stages.runtime.session, stages.runtime.probe; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
