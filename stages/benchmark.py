@@ -32,7 +32,7 @@ FILES = {"float32": "model.onnx", "int8": "model_int8.onnx"}
 EXPORTED = "exported"
 """The student's int8 file, as `evaluate` calls it."""
 WEIGHTS = "model.safetensors"
-ROUNDS_OF_BATCHES = 5
+ROUNDS_OF_BATCHES = 3
 """Rounds of a throughput, whose calls are long."""
 
 
