@@ -59,9 +59,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     shape = Scratch.model_validate(read_file(ROOT / "params.yaml")["initialize"]["scratch"])
-    seconds(shape, steps=10, first_wait=1e9)
     ratios, rows = [], []
     first_wait = loop.FIRST_WAIT
+    seconds(shape, steps=10, first_wait=1e9)
     for _ in range(options.pairs):
         (on, saves), (off, _) = (seconds(shape, steps=options.steps, first_wait=wait) for wait in (first_wait, 1e9))
         ratios.append(on / off)

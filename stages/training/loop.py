@@ -26,8 +26,9 @@ from stages.training.tally import Tally
 Batch = dict[str, Any]
 POINTS = 100
 """Points of a curve."""
-COST = 50
-"""A resume point is saved when this many times the duration of the last save has passed: 2 % of the run."""
+COST = 100
+"""A resume point is saved when this many times the duration of the last save has passed: 1 % of the run, and about as
+much again by what it leaves to do to caches and disks (`python -m benchmarks.saving`)."""
 FIRST_WAIT = 3.0
 """Seconds until the first save, whose cost is not known yet."""
 
