@@ -31,6 +31,8 @@ KINDS = {
     "power loss": "SIGKILL to all, and the newest resume point cut at a random byte",
 }
 AFTER = 10.0  # seconds that a process may take to die
+CUT_LOCK = ("dvc.lock' validation failed", "dvc.lock' is invalid")
+"""What DVC says of a dvc.lock that it was killed in the middle of writing, which it does in place."""
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Found:
     stages: dict[str, int] = field(default_factory=dict)
     resumed: int = 0
     damaged: int = 0
+    cut_locks: int = 0
     survivors: list[str] = field(default_factory=list)
     tracebacks: int = 0
     passes: int = 0
@@ -79,6 +82,10 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
     process = start(project, environment)
     try:
         output = process.communicate(timeout=chance.uniform(1.0, LONGEST_WAIT))[0]
+        if any(text in output for text in CUT_LOCK):
+            found.cut_locks += 1
+            (project / "dvc.lock").unlink()  # what DVC knows comes back from its run cache
+            return False
         assert process.returncode == 0, output[-4000:]
         found.read(output)
         return True
@@ -175,6 +182,7 @@ def report(found: Found, *, seed: int, bad: str) -> str:
         **{f"of these: {meaning}": found.kills[kind] for kind, meaning in KINDS.items()},
         "trainings that went on from a resume point": found.resumed,
         "damaged resume points noticed and not used": found.damaged,
+        "dvc.lock cut off by the kill of dvc, and removed": found.cut_locks,
         f"processes alive {AFTER:.0f} s after a kill": len(found.survivors),
         "tracebacks": found.tracebacks,
         "runs brought to their end": found.passes,

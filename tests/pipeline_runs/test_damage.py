@@ -63,6 +63,19 @@ def test_a_lock_file_with_conflict_marks_is_named_and_mended_by_either_side(copy
     assert stages_run(run(copy, "dvc", "repro")) == set()
 
 
+@pytest.mark.parametrize(("kept", "says"), [(0, "validation failed"), (10, "is invalid")])
+def test_a_lock_file_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_again(
+    copy: Path, kept: int, says: str
+) -> None:
+    """DVC writes it in place."""
+    hashes = output_hashes((copy / "dvc.lock").read_text())
+    os.truncate(copy / "dvc.lock", kept)
+    assert f"dvc.lock' {says}" in failed(copy, "dvc", "repro")
+    (copy / "dvc.lock").unlink()
+    assert stages_run(run(copy, "dvc", "repro")) == set()
+    assert output_hashes((copy / "dvc.lock").read_text()) == hashes
+
+
 def test_a_second_repro_at_once_is_refused_and_harms_nothing(copy: Path) -> None:
     wanted = output_hashes((copy / "dvc.lock").read_text())
     command = ("dvc", "repro", "--force", "--single-item", "finetune_teacher@library")
