@@ -64,7 +64,7 @@ def test_a_lock_file_with_conflict_marks_is_named_and_mended_by_either_side(copy
 
 
 @pytest.mark.parametrize(("kept", "says"), [(0, "validation failed"), (10, "is invalid")])
-def test_a_lock_file_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_again(
+def test_a_lock_file_that_a_kill_has_cut_off_is_removed_and_only_the_report_is_made_again(
     copy: Path, kept: int, says: str
 ) -> None:
     """DVC writes it in place."""
@@ -72,7 +72,7 @@ def test_a_lock_file_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_again(
     os.truncate(copy / "dvc.lock", kept)
     assert f"dvc.lock' {says}" in failed(copy, "dvc", "repro")
     (copy / "dvc.lock").unlink()
-    assert stages_run(run(copy, "dvc", "repro")) == set()
+    assert stages_run(run(copy, "dvc", "repro")) == {"report"}  # git keeps its outputs, not the cache
     assert output_hashes((copy / "dvc.lock").read_text()) == hashes
 
 
