@@ -11,14 +11,16 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
-from transformers import BertConfig
+from transformers import BertConfig, Trainer, TrainerCallback, TrainingArguments
 
-from stages.model import attention
+from stages.model import attention, projections
 from stages.model.layers import choose_layers
 from stages.training import loop
+from stages.training.imitation import Imitation
 from stages.training.machine import Precision, set_up
 
 RATE, WARMUP, DECAY, VOCABULARY = 5e-4, 0.1, 0.01, 30522
+Shape = tuple[int, int, int, int]
 TEACHER, STUDENT = (12, 768, 12, 3072), (4, 312, 12, 1200)
 """BERT-base and TinyBERT4: layers, hidden size, attention heads, intermediate size."""
 LAYERS = choose_layers("uniform", student=STUDENT[0], teacher=TEACHER[0])
@@ -36,12 +38,12 @@ def machine(precision: Precision = "auto") -> Accelerator:
     return set_up(threads="auto", precision=precision, cpu=True)
 
 
-def build(head: Any, shape: tuple[int, int, int, int]) -> Any:
-    """A model of class `head`, the same random weights every time."""
+def build(head: Any, shape: Shape, **others: Any) -> Any:
+    """A model of class `head`, the same random weights every time; `others` are further entries of its config."""
     layers, hidden, heads, intermediate = shape
     torch.manual_seed(layers)
     return head(BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden,
-                           num_attention_heads=heads, intermediate_size=intermediate))  # fmt: skip
+                           num_attention_heads=heads, intermediate_size=intermediate, **others))  # fmt: skip
 
 
 def as_loaded(model: Any) -> Any:
@@ -50,15 +52,23 @@ def as_loaded(model: Any) -> Any:
     return model
 
 
+def imitation(student: Any, teacher: Any) -> Imitation:
+    """All of TinyBERT's losses between inner states, each with weight 1; its projections train along."""
+    maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
+    weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
+    return Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
+
+
 def train_here(
-    objective: nn.Module, batches: Callable[[int], Any], *, steps: int, accelerator: Any, memory: loop.Memory
-) -> Ends:
+    objective: nn.Module, batches: Callable[[int], Any], *, steps: int, accelerator: Any,
+    memory: loop.Memory | None = None,
+) -> Ends:  # fmt: skip
     """`steps` steps of this project's loop, saving as ever."""
     ends = [time.perf_counter()]
     with tempfile.TemporaryDirectory() as folder:
         for _ in loop.train(
             objective, batches=batches, steps=steps, rate=RATE, warmup=WARMUP, weight_decay=DECAY, seed=1,
-            memory=memory, accelerator=accelerator, folder=Path(folder), label=OURS,
+            memory=memory or loop.Memory(), accelerator=accelerator, folder=Path(folder), label=OURS,
         ):  # fmt: skip
             ends.append(time.perf_counter())
     return ends
@@ -71,6 +81,40 @@ def train_there(step: Callable[[int], None], *, steps: int) -> Ends:
         step(n)
         ends.append(time.perf_counter())
     return ends
+
+
+class Watch(TrainerCallback):
+    """What a Trainer did when, and its losses."""
+
+    def __init__(self) -> None:
+        self.ends: Ends = []
+        self.losses: list[float] = []
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.ends = self.ends or [time.perf_counter()]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.ends.append(time.perf_counter())
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "loss" in logs:
+            self.losses.append(float(logs["loss"]))
+
+
+def train_by_trainer(model: Any, rows: Any, collator: Any, *, steps: int, batch_size: int, best: bool) -> Watch:
+    """`steps` steps of transformers.Trainer; with `best`, in bf16 and with the fused optimizer."""
+    machine()
+    torch.use_deterministic_algorithms(False)
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder, max_steps=steps, per_device_train_batch_size=batch_size, learning_rate=RATE, warmup_steps=WARMUP,
+            weight_decay=DECAY, logging_steps=max(1, steps // loop.POINTS), save_strategy="no", report_to=[],
+            use_cpu=True, disable_tqdm=True, remove_unused_columns=False, bf16=best, seed=1,
+            optim="adamw_torch_fused" if best else "adamw_torch",
+        )  # fmt: skip
+        Trainer(model, arguments, data_collator=collator, train_dataset=rows, callbacks=[watch]).train()
+    return watch
 
 
 def speed(ends: Ends, *, tokens: float) -> float:

@@ -18,17 +18,15 @@ from transformers import BertForPreTraining
 
 from benchmarks.contest import (
     AUTHORS,
-    DECAY,
     LAYERS,
     OURS,
-    RATE,
     STUDENT,
     TEACHER,
     VOCABULARY,
-    WARMUP,
     Ends,
     as_loaded,
     build,
+    imitation,
     lines,
     machine,
     rounds_of,
@@ -37,13 +35,10 @@ from benchmarks.contest import (
     train_there,
 )  # fmt: skip
 from benchmarks.reference import Reference
-from stages.model import projections
 from stages.model.checkpoint import set_dropout
 from stages.model.states import attention_scores, capture
 from stages.training.blocks import Masking, masked_batch
 from stages.training.distillation import GeneralDistillation
-from stages.training.imitation import Imitation
-from stages.training.loop import Memory
 from stages.training.machine import describe
 from stages.training.teaching import show_blocks
 from tests.pipeline_runs.clone import ROOT
@@ -57,9 +52,7 @@ def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]
     teacher, student = (as_loaded(build(BertForPreTraining, shape)) for shape in (TEACHER, STUDENT))
     teacher.eval()
     set_dropout(student, hidden=0.0)
-    maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
-    weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
-    imitation = Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
+    states = imitation(student, teacher)
     masking = Masking(0.0, False, torch.zeros(VOCABULARY, dtype=torch.bool), range(5), 2, 4)
 
     def batch(step: int) -> dict[str, Any]:
@@ -67,9 +60,9 @@ def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]
         shown = show_blocks(teacher, one, layers=LAYERS, predictions=False, autocast=accelerator.autocast)
         return one | shown
 
-    objective = GeneralDistillation(student, imitation, prediction=0.0, temperature=1.0)
-    ends = train_here(objective, batch, steps=steps, accelerator=accelerator, memory=Memory())
-    return ends, student.bert.eval(), maps
+    objective = GeneralDistillation(student, states, prediction=0.0, temperature=1.0)
+    ends = train_here(objective, batch, steps=steps, accelerator=accelerator)
+    return ends, student.bert.eval(), states.projections
 
 
 def theirs(reference: Reference, blocks: np.ndarray, *, steps: int) -> tuple[Ends, Any]:
@@ -80,7 +73,7 @@ def theirs(reference: Reference, blocks: np.ndarray, *, steps: int) -> tuple[End
     teacher = reference.model("BertModel", configs[0].config, configs[0].bert.state_dict())
     weights = {f"bert.{name}": weight for name, weight in configs[1].bert.state_dict().items()}
     student = reference.model("TinyBertForPreTraining", configs[1].config, weights)
-    optimizer = reference.optimizer(student, rate=RATE, warmup=WARMUP, steps=steps, decay=DECAY)
+    optimizer = reference.optimizer(student, steps=steps)
     every = TEACHER[0] // STUDENT[0]
 
     def step(n: int) -> None:

@@ -95,7 +95,7 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
         when = time.time()
         kill(kind, process, family)
         _, alive = psutil.wait_procs(family, timeout=AFTER)
-        found.survivors += [f"{kind}: {who}" for who in filter(None, map(describe, alive))]
+        found.survivors += [f"{kind}: {who}" for who in filter(None, map(status_of, alive))]
         output = process.communicate()[0]
         found.read(output)
         note(project, found, kind, output, when=when)
@@ -104,8 +104,11 @@ def attempt(project: Path, environment: dict[str, str], found: Found, *, chance:
         return False
 
 
-def describe(process: psutil.Process) -> str | None:
-    """None for one that is dead and only waits to be collected, as orphans do where the first process never does."""
+def status_of(process: psutil.Process) -> str | None:
+    """What it does and its command; None for one that is dead.
+
+    One that only waits to be collected is dead, as orphans stay where the first process never collects them.
+    """
     try:
         status = process.status()
         return None if status == psutil.STATUS_ZOMBIE else f"{status} {' '.join(process.cmdline())}"

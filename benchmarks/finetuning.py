@@ -7,7 +7,6 @@ tokenizer is used. Weights are random, teacher and student those of the paper. T
 """
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -17,25 +16,21 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import Trainer, TrainingArguments, set_seed
 
 from benchmarks.contest import (
     AUTHORS,
-    DECAY,
     OURS,
-    RATE,
     SKIPPED,
     STUDENT,
-    WARMUP,
     Ends,
     as_loaded,
     build,
     lines,
     machine,
     rounds_of,
+    train_by_trainer,
     train_here,
 )  # fmt: skip
-from benchmarks.pretraining import Watch
 from benchmarks.reference import Reference
 from benchmarks.task_distillation import (
     BATCH,
@@ -52,7 +47,6 @@ from stages.model.checkpoint import set_dropout
 from stages.tasks import classification
 from stages.text.reading import open_split
 from stages.text.tokenizer import load_tokenizer
-from stages.training.loop import Memory
 from stages.training.machine import describe
 from stages.training.prediction import predict
 from stages.training.task_prediction import TaskPrediction
@@ -67,25 +61,15 @@ def finetune_here(features: Features, *, steps: int) -> tuple[Ends, Any]:
     student = as_loaded(build(HEAD, STUDENT))
     set_dropout(student, hidden=0.1)
     objective = TaskPrediction(student, classification, hard=1.0, soft=0.0, temperature=1.0)
-    return train_here(objective, batches_of(features), steps=steps, accelerator=accelerator, memory=Memory()), student
+    return train_here(objective, batches_of(features), steps=steps, accelerator=accelerator), student
 
 
 def finetune_by_trainer(features: Features, *, steps: int, best: bool) -> tuple[Ends, Any]:
-    """Every text padded to max_seq_length, which is 128; with `best`, to the longest of its batch, and in bf16."""
-    machine()
-    torch.use_deterministic_algorithms(False)
-    set_seed(1)
-    student, watch = build(HEAD, STUDENT), Watch()
+    """Every text padded to max_seq_length, which is 128; with `best`, to the longest of its batch."""
+    student = build(HEAD, STUDENT)
     rows: Any = features if best else [padded([one], PADDED_BY_TRAINER, first=True) for one in features]
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder, max_steps=steps, per_device_train_batch_size=BATCH, learning_rate=RATE, warmup_steps=WARMUP,
-            weight_decay=DECAY, save_strategy="no", logging_strategy="no", report_to=[], use_cpu=True,
-            disable_tqdm=True, remove_unused_columns=False, bf16=best,
-            optim="adamw_torch_fused" if best else "adamw_torch",
-        )  # fmt: skip
-        collator = partial(classification.collate, pad_token_id=0) if best else None
-        Trainer(student, arguments, train_dataset=rows, data_collator=collator, callbacks=[watch]).train()
+    collator = partial(classification.collate, pad_token_id=0) if best else None
+    watch = train_by_trainer(student, rows, collator, steps=steps, batch_size=BATCH, best=best)
     return watch.ends, student
 
 

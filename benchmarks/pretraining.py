@@ -6,37 +6,26 @@ same blocks of the documentation corpus (data/packed, which `dvc repro pack` mak
 """
 
 import argparse
-import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-    BertForPreTraining,
-    DataCollatorForLanguageModeling,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import BertForMaskedLM, BertForPreTraining, DataCollatorForLanguageModeling
 
 from benchmarks.contest import (
-    DECAY,
     OURS,
     RATE,
     VOCABULARY,
-    WARMUP,
     Ends,
     as_loaded,
+    build,
     lines,
     machine,
     rounds_of,
     speed,
+    train_by_trainer,
     train_here,
 )  # fmt: skip
 from stages.model.checkpoint import set_dropout
@@ -55,16 +44,9 @@ Run = tuple[Ends, list[float]]
 """Times, and the losses of steps."""
 
 
-def shape(name: str, **others: Any) -> BertConfig:
-    layers, hidden, heads, intermediate = SHAPES[name]
-    return BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden, num_attention_heads=heads,
-                      intermediate_size=intermediate, **others)  # fmt: skip
-
-
 def ours(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int) -> Run:
     accelerator = machine()
-    torch.manual_seed(1)
-    model = as_loaded(BertForPreTraining(shape(name)))
+    model = as_loaded(build(BertForPreTraining, SHAPES[name]))
     set_dropout(model, hidden=0.0)
     masking = masking_for(tokenizer, probability=MASKED, whole_words=False, vocab_size=VOCABULARY)
     memory = loop.Memory()
@@ -76,39 +58,13 @@ def ours(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int) -> Run:
     return ends, [row["loss"] for row in memory.curve]
 
 
-class Watch(TrainerCallback):
-    def __init__(self) -> None:
-        self.ends: list[float] = []
-        self.losses: list[float] = []
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.ends = self.ends or [time.perf_counter()]
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.ends.append(time.perf_counter())
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        if "loss" in logs:
-            self.losses.append(float(logs["loss"]))
-
-
 def trainer(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int, best: bool) -> Run:
     """With `best`, the flags and configuration overrides of the example that make it fastest."""
-    machine()
-    torch.use_deterministic_algorithms(False)
-    set_seed(1)
     fast = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0} if best else {}
-    rows: Any = [{"input_ids": torch.from_numpy(block.astype(np.int64))} for block in blocks[: steps * BATCH]]
-    watch = Watch()
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder, max_steps=steps, per_device_train_batch_size=BATCH, learning_rate=RATE, warmup_steps=WARMUP,
-            weight_decay=DECAY, logging_steps=max(1, steps // loop.POINTS), save_strategy="no", report_to=[],
-            use_cpu=True, disable_tqdm=True, bf16=best, optim="adamw_torch_fused" if best else "adamw_torch",
-        )  # fmt: skip
-        collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED)
-        Trainer(BertForMaskedLM(shape(name, **fast)), arguments, data_collator=collator, train_dataset=rows,
-                callbacks=[watch]).train()  # pyright: ignore[reportArgumentType]  # fmt: skip
+    rows = [{"input_ids": torch.from_numpy(block.astype(np.int64))} for block in blocks[: steps * BATCH]]
+    collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED)
+    model = build(BertForMaskedLM, SHAPES[name], **fast)
+    watch = train_by_trainer(model, rows, collator, steps=steps, batch_size=BATCH, best=best)
     return watch.ends, watch.losses
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from torch import nn
 from transformers import BertConfig
 
+from benchmarks.contest import DECAY, RATE, WARMUP
+
 NO_DECAY = ("bias", "LayerNorm.bias", "LayerNorm.weight")
 NEVER_CALLED = {"boto3": (), "botocore": (), "botocore.exceptions": ("ClientError",)}
 """What their code imports to download models, and the names that it takes from there."""
@@ -35,14 +37,12 @@ class Reference:
         assert all(key.startswith(("fit_dense", "cls")) for key in missing), missing
         return model
 
-    def optimizer(
-        self, model: nn.Module, *, rate: float, warmup: float, steps: int, decay: float, schedule: str = "warmup_linear"
-    ) -> Any:
+    def optimizer(self, model: nn.Module, *, steps: int, schedule: str = "warmup_linear") -> Any:
         """As both of their scripts set it up, the one for tasks with the schedule "none" in its first phase."""
-        groups: list[dict[str, Any]] = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [{"params": [], "weight_decay": DECAY}, {"params": [], "weight_decay": 0.0}]
         for name, weight in model.named_parameters():
             groups[any(part in name for part in NO_DECAY)]["params"].append(weight)
-        return self._optimizer(groups, lr=rate, warmup=warmup, t_total=steps, schedule=schedule)
+        return self._optimizer(groups, lr=RATE, warmup=WARMUP, t_total=steps, schedule=schedule)
 
 
 def _empty(name: str, members: tuple[str, ...]) -> types.ModuleType:

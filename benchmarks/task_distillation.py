@@ -9,29 +9,24 @@ from torch.nn.functional import mse_loss
 from transformers import BertForSequenceClassification as HEAD
 
 from benchmarks.contest import (
-    DECAY,
     LAYERS,
-    RATE,
     STUDENT,
     TEACHER,
-    WARMUP,
     Ends,
     as_loaded,
     build,
+    imitation,
     machine,
     train_here,
     train_there,
 )  # fmt: skip
 from benchmarks.reference import Reference
-from stages.model import projections
 from stages.model.checkpoint import set_dropout
 from stages.tasks import classification
 from stages.tasks.soft_targets import soft_cross_entropy
-from stages.training.imitation import Imitation
-from stages.training.loop import Memory
 from stages.training.task_batches import TaskBatches
 from stages.training.task_imitation import TaskImitation, show_rows
-from stages.training.task_prediction import TaskPrediction
+from stages.training.task_prediction import TaskPrediction, inputs
 
 BATCH, LABELS, PADDED_BY_AUTHORS = 32, ["0", "1"], 64
 Features = list[dict[str, Any]]
@@ -57,9 +52,6 @@ def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
     teacher, student = (as_loaded(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
     teacher.eval()
     set_dropout(student, hidden=0.1)
-    maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
-    weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
-    imitation = Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
     batches = batches_of(features)
 
     def shown(step: int) -> dict[str, Any]:
@@ -69,12 +61,12 @@ def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
     def labelled(step: int) -> dict[str, Any]:
         one = batches(step)
         with torch.inference_mode(), accelerator.autocast():
-            logits = teacher(**{name: one[name] for name in ("input_ids", "token_type_ids", "attention_mask")}).logits
+            logits = teacher(**inputs(one)).logits
         return one | {"teacher_logits": logits.float().clone()}
 
-    first = train_here(TaskImitation(student, imitation), shown, steps=steps, accelerator=accelerator, memory=Memory())
+    first = train_here(TaskImitation(student, imitation(student, teacher)), shown, steps=steps, accelerator=accelerator)
     objective = TaskPrediction(student, classification, hard=0.0, soft=1.0, temperature=1.0)
-    return first, train_here(objective, labelled, steps=steps, accelerator=accelerator, memory=Memory())
+    return first, train_here(objective, labelled, steps=steps, accelerator=accelerator)
 
 
 def distil_there(reference: Reference, features: Features, *, steps: int) -> tuple[Ends, Ends]:
@@ -106,7 +98,7 @@ def distil_there(reference: Reference, features: Features, *, steps: int) -> tup
 
     ends: list[Ends] = []
     for loss_of, schedule in ((imitate, "none"), (agree, "warmup_linear")):
-        optimizer = reference.optimizer(student, rate=RATE, warmup=WARMUP, steps=steps, decay=DECAY, schedule=schedule)
+        optimizer = reference.optimizer(student, steps=steps, schedule=schedule)
         ends.append(train_there(partial(_step, loss_of, optimizer), steps=steps))
     return ends[0], ends[1]
 

@@ -21,7 +21,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     try:
         yield partial
         _sync(partial)
-    except BaseException:
+    except BaseException:  # whatever ends the block, Ctrl-C too; it is raised again
         remove(partial)
         raise
     if final.is_dir():

@@ -55,7 +55,7 @@ def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool 
                 _run_alone(main, model, stage, trains=trains)
     except InputError as error:
         _refuse(error)
-    except Exception as error:
+    except Exception as error:  # libraries say troubles of the machine by errors of their own; others are raised again
         if trouble := explain(error):
             _refuse(InputError(trouble))
         raise
