@@ -30,7 +30,7 @@ from stages.training.imitation import Imitation
 from stages.training.loop import Memory, train
 from stages.training.machine import describe, set_up
 from stages.training.sharing import share_of
-from stages.training.teaching import show_blocks
+from stages.training.teaching import rounded_once, show_blocks
 
 TEACHER, SHRUNK = Path("models/teacher"), Path("models/shrunk")
 
@@ -51,12 +51,12 @@ def main(p: Parameters, run: Run) -> None:
                           vocab_size=student.config.vocab_size)  # fmt: skip
     maps, imitation, layers = _imitation(student, teacher, options)
     set_dropout(student, hidden=options.dropout)
-    teacher.eval()
+    rounded = rounded_once(teacher.eval(), accelerator)
 
     def batch(step: int):
         one = masked_batch(blocks, step, batch_size=options.batch_size, seed=options.seed, masking=masking,
                            device=accelerator.device, share=share_of(accelerator))  # fmt: skip
-        return one | show_blocks(teacher, one, layers=layers, predictions=options.losses.prediction > 0,
+        return one | show_blocks(rounded, one, layers=layers, predictions=options.losses.prediction > 0,
                                  autocast=accelerator.autocast)  # fmt: skip
 
     memory = Memory()
@@ -69,11 +69,11 @@ def main(p: Parameters, run: Run) -> None:
         pass
     if not run.writes:
         return
-    scores = {name: masked_word_scores(model, heldout, masking=masking, device=accelerator.device)
-              for name, model in (("student", student), ("teacher", teacher))}  # fmt: skip
-    sizes = {
-        name: count_parameters(model)["parameters"] for name, model in (("student", student), ("teacher", teacher))
-    }
+    models = {"student": student, "teacher": teacher}
+    asked = models if options.losses.prediction else {}  # else words are not distilled, and need no head of the teacher
+    scores = {who: masked_word_scores(model, heldout, masking=masking, device=accelerator.device)
+              for who, model in asked.items()}  # fmt: skip
+    sizes = {who: count_parameters(model)["parameters"] for who, model in models.items()}
     with (
         whole_folder("models/student") as folder,
         whole("reports/distill/curve.tsv") as curve,
@@ -86,8 +86,9 @@ def main(p: Parameters, run: Run) -> None:
         write_curve(curve, memory.curve)
         write_json(metrics, {"masked_words": scores, "parameters": sizes})
         write_json(machine, describe(accelerator))
-    say(f"models/student: guesses {scores['student']['accuracy']:.1%} of masked words in held-out documents, "
-        f"its teacher {scores['teacher']['accuracy']:.1%}")  # fmt: skip
+    say(f"models/student: {sizes['student']:,} parameters, its teacher {sizes['teacher']:,}")
+    for who, score in scores.items():
+        say(f"the {who} guesses {score['accuracy']:.1%} of masked words in held-out documents")
 
 
 def _imitation(

@@ -28,6 +28,7 @@ from stages.training.sharing import share_of
 from stages.training.task_batches import TaskBatches
 from stages.training.task_imitation import TaskImitation, show_rows
 from stages.training.task_prediction import TaskPrediction
+from stages.training.teaching import rounded_once
 
 STUDENT = Path("models/student")
 
@@ -48,7 +49,7 @@ def main(p: Parameters, run: Run) -> None:
     scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
     student = scorer.kind.build(STUDENT, labels=scorer.labels, seed=options.seed).to(accelerator.device)
     teacher = scorer.kind.build(Path("models/tasks") / run.key / "teacher", labels=scorer.labels, seed=0)
-    teacher.to(accelerator.device).eval()
+    teacher = rounded_once(teacher.to(accelerator.device).eval(), accelerator)
     set_dropout(student, hidden=options.dropout)
     validation = scorer.read(data, "validation")
     features = scorer.read(data, "train").features

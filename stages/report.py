@@ -17,7 +17,10 @@ from stages.reporting.content import against, curve, task_content
 from stages.reporting.page import leaves, render
 from stages.reporting.plots import read_table, write_table
 from stages.reporting.summary import (
+    CONFUSION_COLUMNS,
+    CURVE_COLUMNS,
     MASKED_WORDS,
+    SIZE_COLUMNS,
     confusion_rows,
     group,
     headline,
@@ -73,8 +76,8 @@ def write_metrics(place: str, numbers_of: dict[str, dict[str, Found]]) -> None:
     """One file for each task and model."""
     with whole_folder(place) as folder:
         for task, models in numbers_of.items():
-            (folder / task).mkdir()
             for who, numbers in models.items():
+                (folder / task).mkdir(exist_ok=True)
                 write_json(folder / task / f"{who}.json", numbers)
 
 
@@ -85,12 +88,17 @@ def write_plots(found: dict[str, Found], headlines: dict[str, dict[str, Found]])
         whole("reports/sizes.tsv") as sizes,
     ):
         for stage in GENERAL:
-            write_table(curves / f"{stage}.tsv", series(_general_curve(stage)))
+            if rows := series(_general_curve(stage)):
+                write_table(curves / f"{stage}.tsv", CURVE_COLUMNS, rows)
         for task, one in found.items():
-            write_table(confusion / f"{task}.tsv", confusion_rows(one["findings"]["confusion"]))
-            for name, rows in one["curves"].items():
-                write_table(curves / f"{task}_{name}.tsv", series(rows))
-        write_table(sizes, size_rows(headlines))
+            if rows := confusion_rows(one["findings"]["confusion"]):
+                write_table(confusion / f"{task}.tsv", CONFUSION_COLUMNS, rows)
+            for name, curve_rows in one["curves"].items():
+                if rows := series(curve_rows):
+                    write_table(curves / f"{task}_{name}.tsv", CURVE_COLUMNS, rows)
+        if not any(confusion.iterdir()):  # git keeps no empty folder, so that clones would lack an output
+            write_table(confusion / "no_task_has_classes.tsv", CONFUSION_COLUMNS, [])
+        write_table(sizes, SIZE_COLUMNS, size_rows(headlines))
 
 
 def write_cards(p: Parameters, headlines: dict[str, dict[str, Found]], found: dict[str, Found]) -> None:

@@ -48,6 +48,9 @@ def _config(folder: Path) -> dict[str, Any]:
     config = _json(file)
     if config.get("model_type") != "bert":
         raise InputError(f"{file}: model_type is {config.get('model_type')!r}, wanted is 'bert'")
+    for name in ("is_decoder", "add_cross_attention"):
+        if config.get(name):
+            raise InputError(f"{file}: {name} is {config[name]!r}, wanted is an encoder, without it")
     config = {"type_vocab_size": 2, **config}  # which old configurations leave out
     for name in SIZES:
         if type(config.get(name)) is not int or config[name] < 1:

@@ -1,7 +1,7 @@
 """Tables that `dvc plots` reads."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,10 @@ def read_table(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines, delimiter="\t"))
 
 
-def write_table(file: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Tab-separated, quoted where a label holds a tab or a line end. No rows, no file: `dvc plots` fails at one."""
-    if not rows:
-        return
+def write_table(file: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Tab-separated, quoted where a label holds a tab or a line end; of no rows the head alone."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with open(file, "w", encoding="utf-8", newline="") as out:
-        table = csv.DictWriter(out, list(rows[0]), delimiter="\t", lineterminator="\n")
+        table = csv.DictWriter(out, columns, delimiter="\t", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)

@@ -6,6 +6,9 @@ from typing import Any
 
 Tree = dict[str, Any]
 SIZES = ("parameters", "multiply_adds", "bytes")
+SIZE_COLUMNS = ("task", "model", "score", *SIZES)
+CURVE_COLUMNS = ("step", "series", "value")
+CONFUSION_COLUMNS = ("model", "gold", "predicted", "rows")
 MASKED_WORDS = "masked-words"
 """Beside the tasks: what pretraining and general distillation are measured by. No name of a task has a hyphen."""
 ORDER = ("teacher", "student", "exported", "baseline")
@@ -34,14 +37,14 @@ def headline(evaluated: Mapping[str, Any], sizes: Mapping[str, Any], *, metric: 
 
 
 def masked_words(distilled: Mapping[str, Any]) -> dict[str, Tree]:
-    """The models before they get a task's head, on held-out text."""
+    """The models before they get a task's head, on held-out text; nothing where distill.losses.prediction is 0."""
     return {
         who: {
             "metric": "accuracy",
             "score": distilled["masked_words"][who]["accuracy"],
             "parameters": distilled["parameters"][who],
         }
-        for who in ("teacher", "student")
+        for who in ordered(distilled["masked_words"])
     }
 
 

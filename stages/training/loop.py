@@ -18,6 +18,7 @@ from torch import nn
 
 from stages.pipeline import resume
 from stages.pipeline.progress import Progress, say
+from stages.training.machine import KEEP_FREED, tune_glibc
 from stages.training.optimizer import CLIP, adamw, learning_rate
 from stages.training.randomness import seed_dropout
 from stages.training.sharing import mean_over_processes
@@ -69,6 +70,7 @@ def train(
     run is taken up, `memory` included; at the end it holds the last state, so that a stage with two trainings can
     go on with the second. Raises InputError when a loss is not a finite number.
     """
+    tune_glibc(KEEP_FREED)
     plain = objective
     optimizer = adamw(objective, weight_decay=weight_decay)
     first = _load(folder, objective, optimizer, memory, accelerator)

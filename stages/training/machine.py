@@ -1,7 +1,9 @@
 """How this process computes: threads, device, precision, determinism."""
 
+import ctypes
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +13,9 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 
 Precision = Literal["auto", "float32", "bfloat16"]
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+KEEP_FREED = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28}
+"""Large tensors get no block of their own, nothing is given back, and the heap grows by 256 MiB."""
 PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
 
 
@@ -31,6 +36,17 @@ def set_up(*, threads: int | Literal["auto"], precision: Precision, cpu: bool = 
     # changes after the first step, and a resumed run would not have the bits of an undisturbed one.
     together = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision="bf16" if half else "no", cpu=cpu, kwargs_handlers=[together])
+
+
+def tune_glibc(options: Mapping[int, int]) -> None:
+    """Set options of glibc's mallopt(3) for the rest of the process; other C libraries have none.
+
+    With KEEP_FREED a step takes the memory of freed tensors again. As it is, glibc gives it back, and the system clears
+    it, page by page, in every step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda option, value: 0)
+    for option, value in options.items():
+        mallopt(option, value)
 
 
 def _multiplies_bfloat16() -> bool:

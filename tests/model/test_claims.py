@@ -48,6 +48,8 @@ def configure(folder: Path, **changes: Any) -> None:
         ({"hidden_size": "36"}, "config.json: hidden_size is '36', wanted is a whole number above 0"),
         ({"hidden_size": True}, "config.json: hidden_size is True, wanted is a whole number above 0"),
         ({"hidden_act": "os.system"}, ": the checkpoint cannot be loaded: KeyError: "),
+        ({"is_decoder": True}, "config.json: is_decoder is True, wanted is an encoder, without it"),
+        ({"add_cross_attention": 1}, "config.json: add_cross_attention is 1, wanted is an encoder"),
         ({"layer_norm_eps": "x"}, "config.json: layer_norm_eps is 'x', wanted is a number above 0 and below 1"),
     ],
 )

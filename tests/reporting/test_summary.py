@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from stages.report import Parameters
 from stages.reporting.plots import read_table, write_table
 from stages.reporting.summary import confusion_rows, headline, ordered, series, speed
-from tests.reporting.finished import BENCHMARK, HOSTILE, evaluated
+from tests.reporting.conftest import make_report
+from tests.reporting.finished import BENCHMARK, HOSTILE, evaluated, finish
 
 TIMED = {"median_ms", "p95_ms", "p99_ms", "ratio", "sequences_per_second"}
 
@@ -32,6 +34,16 @@ def test_each_task_and_model_has_one_file_and_all_have_the_same_names(reported: 
     }
     assert set(found["library/baseline.json"]) == {"metric", "score", "score_low", "score_high"}
     assert found["masked-words/teacher.json"] == {"metric": "accuracy", "score": 0.25856, "parameters": 5463554}
+
+
+def test_where_no_head_for_words_was_distilled_nothing_is_said_of_it(tmp_path: Path, parameters: Parameters) -> None:
+    finish(tmp_path, parameters)
+    distilled = tmp_path / "reports/distill/metrics.json"
+    distilled.write_text(json.dumps(json.loads(distilled.read_text()) | {"masked_words": {}}))
+    make_report(tmp_path, parameters)
+    assert not (tmp_path / "reports/metrics/masked-words").exists()
+    page = (tmp_path / "reports/report.html").read_text()
+    assert "3.6 times smaller" in page and "masked in held-out" not in page
 
 
 def test_nothing_that_was_timed_is_among_them(reported: Path) -> None:
@@ -74,6 +86,14 @@ def test_confusion_has_a_row_for_each_pair_of_labels_and_survives_any_label(repo
     assert sum(int(row["rows"]) for row in written if row["gold"] == row["predicted"] == HOSTILE) == 240
 
 
+def test_where_no_task_has_classes_there_is_a_file_that_git_keeps(tmp_path: Path, parameters: Parameters) -> None:
+    only = parameters.model_copy(update={"tasks": {"answers": parameters.tasks["answers"]}})
+    finish(tmp_path, only)
+    make_report(tmp_path, only)
+    (file,) = (tmp_path / "reports/confusion").iterdir()
+    assert file.read_text() == "model\tgold\tpredicted\trows\n"
+
+
 def test_a_task_without_classes_has_no_file_of_confusion(reported: Path) -> None:
     assert not (reported / "reports/confusion/answers.tsv").exists()
     assert confusion_rows({"labels": [], "counts": {"teacher": [], "student": []}}) == []
@@ -82,7 +102,7 @@ def test_a_task_without_classes_has_no_file_of_confusion(reported: Path) -> None
 @pytest.mark.parametrize("label", ["a\tb", "a\nb", '"'])
 def test_a_table_gives_back_what_went_in(tmp_path: Path, label: str) -> None:
     rows = [{"gold": label, "rows": "1"}, {"gold": "plain", "rows": "2"}]
-    write_table(tmp_path / "a.tsv", rows)
+    write_table(tmp_path / "a.tsv", ("gold", "rows"), rows)
     assert read_table(tmp_path / "a.tsv") == rows
 
 

@@ -1,5 +1,6 @@
 """Imitation: a student that is its teacher has nothing to learn, and the losses are the sums they are said to be."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from stages.model import projections
 from stages.model.states import EMBEDDING, States, capture
 from stages.model.width import cut_out, first_channels
 from stages.pipeline.errors import InputError
-from stages.tasks import classification
+from stages.tasks import classification, ner, qa
 from stages.training.blocks import Masking, mask_blocks
 from stages.training.distillation import GeneralDistillation
 from stages.training.imitation import Imitation
 from stages.training.losses import prediction_loss
 from stages.training.task_imitation import TaskImitation, show_rows
-from stages.training.task_prediction import TaskPrediction
-from stages.training.teaching import show_blocks
+from stages.training.task_prediction import TaskPrediction, inputs
+from stages.training.teaching import rounded_once, show_blocks
 
 CPU = torch.device("cpu")
 ONE = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
@@ -223,3 +224,32 @@ def test_states_that_a_teacher_shows_are_those_of_its_run(pair: tuple[Any, Any])
         assert list(getattr(shown, part)) == ([EMBEDDING, 0, 3] if part == "hidden" else [0, 3])
         torch.testing.assert_close(getattr(shown, part), getattr(wanted, part))
         assert not any(one.requires_grad or one.is_inference() for one in getattr(shown, part).values())
+
+
+def test_a_teacher_rounded_once_shows_the_bits_of_one_rounded_at_every_step(teacher: BertForPreTraining, batch: Any):
+    half: Any = lambda: torch.autocast("cpu", dtype=torch.bfloat16)  # noqa: E731
+    rounded = rounded_once(teacher, SimpleNamespace(mixed_precision="bf16"))
+    found, wanted = (
+        show_blocks(one, batch, layers=[1, 4], predictions=True, autocast=half) for one in (rounded, teacher)
+    )
+    for part in ("hidden", "query", "key"):
+        for name, state in getattr(wanted["teacher"], part).items():
+            assert torch.equal(getattr(found["teacher"], part)[name], state)
+    assert torch.equal(found["teacher_logits"], wanted["teacher_logits"])
+    assert {weight.dtype for weight in teacher.parameters()} == {torch.float32}
+    assert rounded.cls.predictions.decoder.weight.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("kind", [classification, ner, qa])
+def test_a_fine_tuned_teacher_rounded_once_predicts_the_same_bits(config: BertConfig, kind: Any):
+    model = random_weights(kind.HEAD.from_config(config))
+    accelerator: Any = SimpleNamespace(
+        mixed_precision="bf16", autocast=lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+    )
+    with torch.inference_mode(), accelerator.autocast():
+        found, wanted = (kind.logits(one(**inputs(rows(9, 5)))) for one in (rounded_once(model, accelerator), model))
+    assert torch.equal(found, wanted)
+
+
+def test_in_float32_a_teacher_is_not_copied(teacher: BertForPreTraining):
+    assert rounded_once(teacher, SimpleNamespace(mixed_precision="no")) is teacher
