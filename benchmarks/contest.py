@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from stages.model import attention, projections
 from stages.model.layers import choose_layers
 from stages.training import loop
 from stages.training.imitation import Imitation
-from stages.training.machine import Precision, set_up
+from stages.training.machine import M_MMAP_MAX, M_TOP_PAD, M_TRIM_THRESHOLD, Precision, set_up, tune_glibc
 
 RATE, WARMUP, DECAY, VOCABULARY = 5e-4, 0.1, 0.01, 30522
 Shape = tuple[int, int, int, int]
@@ -32,9 +32,21 @@ SKIPPED = 2
 """First steps, in which memory is allocated."""
 
 
+M_MMAP_THRESHOLD = -3
+GLIBC = {M_MMAP_MAX: 2**16, M_MMAP_THRESHOLD: 2**25, M_TRIM_THRESHOLD: 2**26, M_TOP_PAD: 2**17}
+"""What glibc has by itself where tensors are large."""
+
+
+class Training(NamedTuple):
+    objective: nn.Module
+    batches: Callable[[int], Any]
+    accelerator: Accelerator
+
+
 def machine(precision: Precision = "auto") -> Accelerator:
-    """As a stage sets it up, also after a Trainer or another precision in this process."""
+    """As a stage sets it up, also after a Trainer, another precision or this project's loop in this process."""
     AcceleratorState._reset_state(reset_partial_state=True)
+    tune_glibc(GLIBC)
     return set_up(threads="auto", precision=precision, cpu=True)
 
 
@@ -59,11 +71,9 @@ def imitation(student: Any, teacher: Any) -> Imitation:
     return Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
 
 
-def train_here(
-    objective: nn.Module, batches: Callable[[int], Any], *, steps: int, accelerator: Any,
-    memory: loop.Memory | None = None,
-) -> Ends:  # fmt: skip
+def train_here(training: Training, *, steps: int, memory: loop.Memory | None = None) -> Ends:
     """`steps` steps of this project's loop, saving as ever."""
+    objective, batches, accelerator = training
     ends = [time.perf_counter()]
     with tempfile.TemporaryDirectory() as folder:
         for _ in loop.train(
@@ -125,6 +135,11 @@ def speed(ends: Ends, *, tokens: float) -> float:
 def rounds_of(contenders: Mapping[str, Callable[[], float]], *, rounds: int) -> list[dict[str, float]]:
     """The speed of each in each round; a round lets each train once."""
     return [{who: measure() for who, measure in contenders.items()} for _ in range(rounds)]
+
+
+def median_speed(found: list[dict[str, float]]) -> float:
+    """This project's median speed."""
+    return float(np.median([one[OURS] for one in found]))
 
 
 def lines(found: list[dict[str, float]], *, what: str) -> list[str]:

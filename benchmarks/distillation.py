@@ -24,45 +24,55 @@ from benchmarks.contest import (
     TEACHER,
     VOCABULARY,
     Ends,
+    Training,
     as_loaded,
     build,
     imitation,
     lines,
     machine,
+    median_speed,
     rounds_of,
     speed,
     train_here,
     train_there,
 )  # fmt: skip
+from benchmarks.peak import section
 from benchmarks.reference import Reference
 from stages.model.checkpoint import set_dropout
 from stages.model.states import attention_scores, capture
 from stages.training.blocks import Masking, masked_batch
 from stages.training.distillation import GeneralDistillation
 from stages.training.machine import describe
-from stages.training.teaching import show_blocks
+from stages.training.teaching import rounded_once, show_blocks
 from tests.pipeline_runs.clone import ROOT
 
 LENGTH, BATCH = 128, 8
+NAME = "4 layers, 312"
 
 
-def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]:
-    """Times, the student, and the projections of its states."""
+def training(blocks: np.ndarray) -> tuple[Training, Any, nn.Module]:
+    """What is trained, the student in it, and the projections of its states."""
     accelerator = machine()
     teacher, student = (as_loaded(build(BertForPreTraining, shape)) for shape in (TEACHER, STUDENT))
-    teacher.eval()
+    rounded = rounded_once(teacher.eval(), accelerator)
     set_dropout(student, hidden=0.0)
     states = imitation(student, teacher)
     masking = Masking(0.0, False, torch.zeros(VOCABULARY, dtype=torch.bool), range(5), 2, 4)
 
     def batch(step: int) -> dict[str, Any]:
         one = masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking, device=accelerator.device)
-        shown = show_blocks(teacher, one, layers=LAYERS, predictions=False, autocast=accelerator.autocast)
+        shown = show_blocks(rounded, one, layers=LAYERS, predictions=False, autocast=accelerator.autocast)
         return one | shown
 
     objective = GeneralDistillation(student, states, prediction=0.0, temperature=1.0)
-    ends = train_here(objective, batch, steps=steps, accelerator=accelerator)
-    return ends, student.bert.eval(), states.projections
+    return Training(objective, batch, accelerator), student, states.projections
+
+
+def ours(blocks: np.ndarray, *, steps: int) -> tuple[Ends, nn.Module, nn.Module]:
+    """Times, the student's encoder, and the projections of its states."""
+    made, student, maps = training(blocks)
+    ends = train_here(made, steps=steps)
+    return ends, student.bert.eval(), maps
 
 
 def theirs(reference: Reference, blocks: np.ndarray, *, steps: int) -> tuple[Ends, Any]:
@@ -138,7 +148,9 @@ def main() -> None:
         OURS: partial(ours, blocks, steps=options.steps),
     }
     measured = {who: (lambda run=run: speed(run()[0], tokens=BATCH * LENGTH)) for who, run in contenders.items()}
-    table = lines(rounds_of(measured, rounds=options.rounds), what="4 layers, 312")
+    speeds = rounds_of(measured, rounds=options.rounds)
+    table = lines(speeds, what=NAME)
+    share = section({NAME: lambda: training(blocks)[0]}, {NAME: median_speed(speeds)}, steps=options.steps)
     curves = falling(reference, blocks[16:], blocks[:16], steps=options.curve_steps)
     found = describe(machine())
     command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
@@ -153,6 +165,7 @@ this project in {found["precision"]}, torch {found["packages"]["torch"]}.
 |---|---|---|---|
 {chr(10).join(table)}
 
+{share}
 ## The loss at equal tokens
 
 The sum of the embedding, hidden and attention losses on 16 blocks that nobody has seen, computed alike for both, after

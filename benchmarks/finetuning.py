@@ -23,14 +23,17 @@ from benchmarks.contest import (
     SKIPPED,
     STUDENT,
     Ends,
+    Training,
     as_loaded,
     build,
     lines,
     machine,
+    median_speed,
     rounds_of,
     train_by_trainer,
     train_here,
 )  # fmt: skip
+from benchmarks.peak import section
 from benchmarks.reference import Reference
 from benchmarks.task_distillation import (
     BATCH,
@@ -54,14 +57,21 @@ from tests.pipeline_runs.clone import ROOT
 
 RUN_GLUE, BEST = "Trainer, as in run_glue", "Trainer, best flags"
 PADDED_BY_TRAINER = 128
+TUNING = "fine-tuning"
 
 
-def finetune_here(features: Features, *, steps: int) -> tuple[Ends, Any]:
+def training(features: Features) -> tuple[Training, Any]:
+    """What is trained, and the student in it."""
     accelerator = machine()
     student = as_loaded(build(HEAD, STUDENT))
     set_dropout(student, hidden=0.1)
     objective = TaskPrediction(student, classification, hard=1.0, soft=0.0, temperature=1.0)
-    return train_here(objective, batches_of(features), steps=steps, accelerator=accelerator), student
+    return Training(objective, batches_of(features), accelerator), student
+
+
+def finetune_here(features: Features, *, steps: int) -> tuple[Ends, Any]:
+    made, student = training(features)
+    return train_here(made, steps=steps), student
 
 
 def finetune_by_trainer(features: Features, *, steps: int, best: bool) -> tuple[Ends, Any]:
@@ -102,7 +112,7 @@ def contests(reference: Reference, features: Features, *, steps: int) -> dict[st
         return 2 / sum(1 / per_second(one, tokens) for one in ends)
 
     return {
-        "fine-tuning": {
+        TUNING: {
             RUN_GLUE: lambda: per_second(finetune_by_trainer(features, steps=steps, best=False)[0], mean),
             BEST: lambda: per_second(finetune_by_trainer(features, steps=steps, best=True)[0], mean),
             OURS: lambda: per_second(finetune_here(features, steps=steps)[0], own),
@@ -136,8 +146,12 @@ def main() -> None:
     heldout = read(options.data, "validation", tokenizer, 10**6)
     reference, few = Reference(options.reference.resolve()), train[: options.steps * BATCH]
     table: list[str] = []
+    reached: dict[str, float] = {}
     for what, contenders in contests(reference, few, steps=options.steps).items():
-        table += lines(rounds_of(contenders, rounds=options.rounds), what=what)
+        found = rounds_of(contenders, rounds=options.rounds)
+        table += lines(found, what=what)
+        reached[what] = median_speed(found)
+    share = section({TUNING: lambda: training(few)[0]}, reached, steps=options.steps)
     curves = losses_of(train, heldout, steps=options.curve_steps)
     where = describe(machine())
     packages = where["packages"]
@@ -160,6 +174,7 @@ padded to their longest row. The authors' loop is padded to {PADDED_BY_AUTHORS},
 this task, though it never reads that and pads to 128. Task distillation is both phases, as many steps of each. The
 stage takes the teacher's logits once for all epochs of the second phase; here they are taken in each step.
 
+{share}
 ## The loss at equal tokens
 
 Cross-entropy on the validation split after {options.curve_steps} steps of fine-tuning on the same rows, dropout 0.1

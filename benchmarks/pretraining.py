@@ -19,15 +19,18 @@ from benchmarks.contest import (
     RATE,
     VOCABULARY,
     Ends,
+    Training,
     as_loaded,
     build,
     lines,
     machine,
+    median_speed,
     rounds_of,
     speed,
     train_by_trainer,
     train_here,
 )  # fmt: skip
+from benchmarks.peak import section
 from stages.model.checkpoint import set_dropout
 from stages.text.blocks_file import read_blocks
 from stages.text.tokenizer import load_tokenizer
@@ -44,17 +47,21 @@ Run = tuple[Ends, list[float]]
 """Times, and the losses of steps."""
 
 
-def ours(name: str, blocks: np.ndarray, tokenizer: Any, *, steps: int) -> Run:
+def training(name: str, blocks: np.ndarray, tokenizer: Any) -> Training:
     accelerator = machine()
     model = as_loaded(build(BertForPreTraining, SHAPES[name]))
     set_dropout(model, hidden=0.0)
     masking = masking_for(tokenizer, probability=MASKED, whole_words=False, vocab_size=VOCABULARY)
+
+    def batches(step: int) -> Any:
+        return masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking, device=accelerator.device)
+
+    return Training(MaskedWords(model), batches, accelerator)
+
+
+def ours(*given: Any, steps: int) -> Run:
     memory = loop.Memory()
-    ends = train_here(
-        MaskedWords(model), steps=steps, accelerator=accelerator, memory=memory,
-        batches=lambda step: masked_batch(blocks, step, batch_size=BATCH, seed=1, masking=masking,
-                                          device=accelerator.device),
-    )  # fmt: skip
+    ends = train_here(training(*given), steps=steps, memory=memory)
     return ends, [row["loss"] for row in memory.curve]
 
 
@@ -75,17 +82,20 @@ CONTENDERS: dict[str, Callable[..., Run]] = {
 }
 
 
-def speeds(tokenizer: Any, *, rounds: int, steps: int) -> list[str]:
+def speeds(tokenizer: Any, *, rounds: int, steps: int) -> tuple[list[str], str]:
+    """Lines of a table, and what share of the machine's peak is reached."""
     blocks = np.random.default_rng(1).integers(5, len(tokenizer), (steps * BATCH, LENGTH))
 
     def measure(run: Callable[..., Run], name: str) -> float:
         return speed(run(name, blocks, tokenizer, steps=steps)[0], tokens=BATCH * LENGTH)
 
     rows: list[str] = []
+    reached: dict[str, float] = {}
     for name in SHAPES:
-        contenders = {who: partial(measure, run, name) for who, run in CONTENDERS.items()}
-        rows += lines(rounds_of(contenders, rounds=rounds), what=name)
-    return rows
+        found = rounds_of({who: partial(measure, run, name) for who, run in CONTENDERS.items()}, rounds=rounds)
+        rows += lines(found, what=name)
+        reached[name] = median_speed(found)
+    return rows, section({name: partial(training, name, blocks, tokenizer) for name in SHAPES}, reached, steps=steps)
 
 
 def curves_of(tokenizer: Any, *, steps: int) -> list[str]:
@@ -105,7 +115,7 @@ def main() -> None:
     parser.add_argument("--curve-steps", type=int, default=100)
     options = parser.parse_args()
     tokenizer = load_tokenizer(ROOT / "models/tokenizer")
-    table = "\n".join(speeds(tokenizer, rounds=options.rounds, steps=options.steps))
+    table, share = speeds(tokenizer, rounds=options.rounds, steps=options.steps)
     curves = "\n".join(curves_of(tokenizer, steps=options.curve_steps))
     found = describe(machine())
     packages = found["packages"]
@@ -119,11 +129,12 @@ this project in {found["precision"]}, torch {packages["torch"]}, transformers {p
 
 | model | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
 |---|---|---|---|
-{table}
+{chr(10).join(table)}
 
 `Trainer` is set up as the run_mlm example does; its best flags are bf16, the fused optimizer and no dropout (by
 `--config_overrides`).
 
+{share}
 ## The loss at equal tokens
 
 {SHOWN}, {options.curve_steps} steps on the documentation corpus, learning rate {RATE:g}: the mean of each fifth.

@@ -1,6 +1,6 @@
 """Both phases of task distillation, here and by the loop of TinyBERT's authors with their own models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from benchmarks.contest import (
     STUDENT,
     TEACHER,
     Ends,
+    Training,
     as_loaded,
     build,
     imitation,
@@ -27,6 +28,7 @@ from stages.tasks.soft_targets import soft_cross_entropy
 from stages.training.task_batches import TaskBatches
 from stages.training.task_imitation import TaskImitation, show_rows
 from stages.training.task_prediction import TaskPrediction, inputs
+from stages.training.teaching import rounded_once
 
 BATCH, LABELS, PADDED_BY_AUTHORS = 32, ["0", "1"], 64
 Features = list[dict[str, Any]]
@@ -46,11 +48,11 @@ def padded(features: Features, length: int, *, first: bool = False) -> dict[str,
     return {name: tensor[0] if first else tensor for name, tensor in (wide | {"labels": batch["labels"]}).items()}
 
 
-def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
-    """Times of both phases; the teacher's logits for the second are taken in each step."""
+def phases(features: Features) -> Iterator[Training]:
+    """One after the other, of one student; the teacher's logits for the second are taken in each step."""
     accelerator = machine()
     teacher, student = (as_loaded(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
-    teacher.eval()
+    teacher = rounded_once(teacher.eval(), accelerator)
     set_dropout(student, hidden=0.1)
     batches = batches_of(features)
 
@@ -64,9 +66,14 @@ def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
             logits = teacher(**inputs(one)).logits
         return one | {"teacher_logits": logits.float().clone()}
 
-    first = train_here(TaskImitation(student, imitation(student, teacher)), shown, steps=steps, accelerator=accelerator)
+    yield Training(TaskImitation(student, imitation(student, teacher)), shown, accelerator)
     objective = TaskPrediction(student, classification, hard=0.0, soft=1.0, temperature=1.0)
-    return first, train_here(objective, labelled, steps=steps, accelerator=accelerator)
+    yield Training(objective, labelled, accelerator)
+
+
+def distil_here(features: Features, *, steps: int) -> tuple[Ends, Ends]:
+    first, second = (train_here(phase, steps=steps) for phase in phases(features))
+    return first, second
 
 
 def distil_there(reference: Reference, features: Features, *, steps: int) -> tuple[Ends, Ends]:
