@@ -1,11 +1,62 @@
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from tests.pipeline_runs.clone import finished
+from tests.pipeline_runs.clone import COMMIT, finished, run
+from tests.readme import command
+
+TESTS = Path(__file__).parent
+FIRST = "pipeline_runs/test_quick.py"
+LONG = ("sharing/test_round_trip.py", "pipeline_runs/test_faults.py", "pipeline_runs/test_damage.py")
 
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the project as it stands, the quick preset run through and committed. Tests work in a copy of it."""
-    return finished(tmp_path_factory.mktemp("quick") / "a clone")
+    return once(tmp_path_factory, "quick", finished)
+
+
+@pytest.fixture(scope="session")
+def another_depth(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished project with a second commit, the README's experiment. Tests work in a copy of it.
+
+    What `dvc exp run` and `dvc metrics diff` said before the commit is in .git/run and .git/diff.
+    """
+
+    def experiment(folder: Path) -> None:
+        shutil.copytree(quick, folder, symlinks=True)
+        for name, start in (("run", "dvc exp run"), ("diff", "dvc metrics diff")):
+            (folder / ".git" / name).write_text(run(folder, *command(start)), encoding="utf-8")
+        run(folder, *COMMIT, "Another depth")
+
+    return once(tmp_path_factory, "another depth", experiment)
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder that `make` fills, made by the first of pytest-xdist's workers that asks for it."""
+    base = factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{place}.lock"):
+        if not (place / "is made").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            make(place / "a clone")
+            (place / "is made").touch()
+    return place / "a clone"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """FIRST makes `quick`; meanwhile another worker does what is fast. The rest follows, the longest first."""
+
+    def rank(item: pytest.Item) -> int:
+        file = item.path.relative_to(TESTS).as_posix()
+        if file == FIRST:
+            return -1
+        if item.get_closest_marker("dvc") is None:
+            return 0
+        return 1 + (LONG.index(file) if file in LONG else len(LONG))
+
+    items.sort(key=rank)

@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 Hashes = dict[str, str]
+COMMIT = ("git", "-c", "user.name=A", "-c", "user.email=a@b.invalid", "commit", "-qam")
 TIMED = {"benchmark.json", "report.html", "speed"}
 """Outputs that are not the same from run to run: what `benchmark` measured, and what shows it."""
 
@@ -36,7 +37,7 @@ def finished(folder: Path) -> Path:
     clone(folder)
     run(folder, "dvc", "repro")
     run(folder, "git", "add", "-A")
-    run(folder, "git", "-c", "user.name=A", "-c", "user.email=a@b.invalid", "commit", "-qm", "quick")
+    run(folder, *COMMIT, "quick")
     return folder
 
 

@@ -76,6 +76,16 @@ def test_a_lock_file_that_a_kill_has_cut_off_is_removed_and_only_the_report_is_m
     assert output_hashes((copy / "dvc.lock").read_text()) == hashes
 
 
+def test_a_list_of_locks_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_again(copy: Path) -> None:
+    """DVC writes it in place too."""
+    (copy / ".dvc/tmp/rwlock").write_text("")
+    edit(copy, {"distill.seed": 7})
+    assert "Unable to read RWLock-file '.dvc/tmp/rwlock'" in failed(copy, "dvc", "repro")
+    (copy / ".dvc/tmp/rwlock").unlink()
+    run(copy, "git", "checkout", "-q", "params.yaml")
+    assert stages_run(run(copy, "dvc", "repro")) == set()
+
+
 def test_a_second_repro_at_once_is_refused_and_harms_nothing(copy: Path) -> None:
     wanted = output_hashes((copy / "dvc.lock").read_text())
     command = ("dvc", "repro", "--force", "--single-item", "finetune_teacher@library")

@@ -2,8 +2,7 @@
 
 import csv
 import json
-import re
-import shlex
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -12,26 +11,15 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from tests.pipeline_runs.clone import ROOT, run, stages_run
+from tests.pipeline_runs.clone import output_hashes, run, stages_run
+from tests.readme import blocks, command
 
 TASKS = ("answers", "entities", "library")
 MEASURING = ("export", "benchmark", "evaluate")
 HEADS = {"library": "text-classification", "entities": "token-classification"}
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = "Returns the sum of the array elements over a given axis."
 
 pytestmark = pytest.mark.dvc
-
-
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in a language; what is after a `#` stays."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-
-
-def command(start: str) -> list[str]:
-    """The README's one command that starts so."""
-    (line,) = [line for block in blocks("") for line in block.splitlines() if line.startswith(start)]
-    return shlex.split(line, comments=True)
 
 
 def test_every_stage_ran_and_status_is_clean(project: Path) -> None:
@@ -97,24 +85,28 @@ def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> N
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
 
 
-def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(project: Path) -> None:
+def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(another_depth: Path) -> None:
     after = {"check", "shrink", "distill", "report"}
     after |= {f"{stage}@{task}" for stage in ("finetune_student", *MEASURING) for task in TASKS}
-    output = run(project, *command("dvc exp run"))
-    try:
-        assert stages_run(output) == after
-        assert "library/student.json" in run(project, *command("dvc metrics diff"))
-        for task in TASKS:
-            config = json.loads((project / "models/tasks" / task / "student/config.json").read_text())
-            assert config["num_hidden_layers"] == 1
-    finally:
-        run(project, "git", "checkout", "-q", ".")
-        run(project, "dvc", "checkout", "-q")
+    assert stages_run((another_depth / ".git/run").read_text()) == after
+    assert "library/student.json" in (another_depth / ".git/diff").read_text()
+    for task in TASKS:
+        config = json.loads((another_depth / "models/tasks" / task / "student/config.json").read_text())
+        assert config["num_hidden_layers"] == 1
 
 
-def test_going_back_takes_every_stage_from_the_cache(project: Path) -> None:
-    output = run(project, "dvc", "repro")
-    assert stages_run(output) <= {"check"}
+def test_two_commits_compare_and_going_back_takes_every_stage_from_the_cache(
+    another_depth: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(another_depth, tmp_path / "copy", symlinks=True)
+    assert "library/student.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
+    head, *_ = csv.reader(run(copy, *command("dvc exp show"), "--csv").splitlines())
+    models = [f"reports/metrics/{task}/student.json:score" for task in (*TASKS, "masked-words")]
+    assert [name for name in head[2:] if name not in models] == ["shrink.num_hidden_layers"]
+    run(copy, "git", "checkout", "-q", "HEAD~1", "--", "params.yaml")
+    assert stages_run(run(copy, "dvc", "repro")) == {"check", "report"}  # git keeps the outputs of the latter
+    hashes = [output_hashes(run(copy, "git", "show", f"{commit}dvc.lock")) for commit in ("HEAD~1:", "HEAD:")]
+    assert output_hashes((copy / "dvc.lock").read_text()) == hashes[0] != hashes[1]
 
 
 def test_the_readmes_python_runs(project: Path) -> None:
@@ -122,7 +114,10 @@ def test_the_readmes_python_runs(project: Path) -> None:
         run(project, sys.executable, "-c", code)
 
 
-def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_touched(project: Path) -> None:
+def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_touched(
+    quick: Path, tmp_path: Path
+) -> None:
+    project = shutil.copytree(quick, tmp_path / "copy", symlinks=True)
     folder = project / "data/raw/reviews"
     folder.mkdir()
     for split, count in (("train", 40), ("test", 10)):

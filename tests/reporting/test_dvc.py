@@ -1,5 +1,6 @@
 """Two commits compare in a fresh clone without a remote: metrics, parameters, plots."""
 
+import csv
 import json
 import re
 import shutil
@@ -10,17 +11,17 @@ import pytest
 from dvc_render.vega import VegaRenderer
 from dvc_render.vega_templates import get_template
 
-from tests.pipeline_runs.clone import ROOT, clone, run
+from tests.pipeline_runs.clone import COMMIT, ROOT, clone, run
+from tests.readme import command
 
 pytestmark = pytest.mark.dvc
 
-IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@b.invalid")
 KEPT = ("metrics", "speed", "curves", "confusion", "sizes.tsv", "machines.json", "cards")
 
 
 def commit(folder: Path, subject: str) -> None:
     run(folder, "git", "add", "-A")
-    run(folder, "git", *IDENTITY, "commit", "-qm", subject)
+    run(folder, *COMMIT, subject)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,15 @@ def test_params_diff_names_the_parameter(cloned: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("command", [("show",), ("diff", "HEAD~1")])
-def test_plots_have_curves_confusion_and_sizes(cloned: Path, command: tuple[str, ...]) -> None:
-    shown = json.loads(run(cloned, "dvc", "plots", *command, "--json"))
+def test_experiments_are_what_was_changed_beside_the_students_scores(cloned: Path) -> None:
+    head, *rows = csv.reader(run(cloned, *command("dvc exp show"), "--csv").splitlines())
+    assert head[2:] == ["reports/metrics/library/student.json:score", "distill.steps"]
+    assert [row[2:4] for row in rows if row[2]] == [["0.65", "81"], ["0.65", "81"], ["0.69", "80"]]
+
+
+@pytest.mark.parametrize("words", [("show",), ("diff", "HEAD~1")])
+def test_plots_have_curves_confusion_and_sizes(cloned: Path, words: tuple[str, ...]) -> None:
+    shown = json.loads(run(cloned, "dvc", "plots", *words, "--json"))
     assert not shown.get("errors")
     names = {re.sub(r"^.*reports/", "", name) for name in shown["data"]}
     curves = {f"curves/{task}_{name}.tsv" for task in TASKS for name in ("teacher", "intermediate", "student")}
@@ -70,6 +77,16 @@ def test_plots_have_curves_confusion_and_sizes(cloned: Path, command: tuple[str,
 
 
 TASKS = ("answers", "entities", "library")
+
+
+def test_plots_are_shown_where_no_task_has_classes(cloned: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(cloned, tmp_path / "copy", symlinks=True)
+    for file in (copy / "reports/confusion").iterdir():
+        file.unlink()
+    (copy / "reports/confusion/no_task_has_classes.tsv").write_text("model\tgold\tpredicted\trows\n")
+    shown = json.loads(run(copy, "dvc", "plots", "show", "--json"))
+    assert not shown.get("errors")
+    assert "file://" in run(copy, "dvc", "plots", "show")
 
 
 def test_the_page_of_plots_is_written(cloned: Path, tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+"""What the README tells its readers to type."""
+
+import re
+import shlex
+
+from tests.pipeline_runs.clone import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Its code blocks in a language."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [block for name, block in found if name == language]
+
+
+def command(start: str) -> list[str]:
+    """Its first command that starts so, without the comment."""
+    line = next(line for block in blocks("") for line in block.splitlines() if line.startswith(start))
+    return shlex.split(line, comments=True)
