@@ -102,9 +102,9 @@ def test_two_commits_compare_and_going_back_takes_every_stage_from_the_cache(
     assert "library/student.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
     head, *_ = csv.reader(run(copy, *command("dvc exp show"), "--csv").splitlines())
     models = [f"reports/metrics/{task}/student.json:score" for task in (*TASKS, "masked-words")]
-    assert [name for name in head[2:] if name not in models] == ["shrink.num_hidden_layers"]
+    assert [name for name in head if "." in name and name not in models] == ["shrink.num_hidden_layers"]
     run(copy, "git", "checkout", "-q", "HEAD~1", "--", "params.yaml")
-    assert stages_run(run(copy, "dvc", "repro")) == {"check", "report"}  # git keeps the outputs of the latter
+    assert stages_run(run(copy, "dvc", "repro")) == {"report"}  # git keeps its outputs, not the cache
     hashes = [output_hashes(run(copy, "git", "show", f"{commit}dvc.lock")) for commit in ("HEAD~1:", "HEAD:")]
     assert output_hashes((copy / "dvc.lock").read_text()) == hashes[0] != hashes[1]
 
