@@ -30,8 +30,6 @@ Ends = list[float]
 OURS = "this project"
 SKIPPED = 2
 """First steps, in which memory is allocated."""
-
-
 M_MMAP_THRESHOLD = -3
 GLIBC = {M_MMAP_MAX: 2**16, M_MMAP_THRESHOLD: 2**25, M_TRIM_THRESHOLD: 2**26, M_TOP_PAD: 2**17}
 """What glibc has by itself where tensors are large."""
