@@ -37,7 +37,7 @@ def test_a_file_that_is_not_yaml_is_named_by_dvc_with_the_line(project: Path):
     (project / "params.yaml").write_text("compute:\n  threads: [1\n")
     message = repro(project)
     assert "'params.yaml', YAML file structure is corrupted" in message
-    assert "line: 3" in message
+    assert "line 3, column 1" in message
 
 
 def test_a_section_that_dvc_reads_itself_is_named_by_dvc_when_it_is_missing(project: Path):
