@@ -48,8 +48,6 @@ def main(p: Parameters, run: Run) -> None:
     tokenizer = load_tokenizer(STUDENT)
     scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
     student = scorer.kind.build(STUDENT, labels=scorer.labels, seed=options.seed).to(accelerator.device)
-    teacher = scorer.kind.build(Path("models/tasks") / run.key / "teacher", labels=scorer.labels, seed=0)
-    teacher = rounded_once(teacher.to(accelerator.device).eval(), accelerator)
     set_dropout(student, hidden=options.dropout)
     validation = scorer.read(data, "validation")
     features = scorer.read(data, "train").features
@@ -62,11 +60,13 @@ def main(p: Parameters, run: Run) -> None:
     shared = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
     memory = Memory()
     if options.distill:
+        teacher = scorer.kind.build(Path("models/tasks") / run.key / "teacher", labels=scorer.labels, seed=0)
+        teacher = rounded_once(teacher.to(accelerator.device).eval(), accelerator)
         _imitate(student, teacher, options, batches(options.intermediate), memory=memory,
                  folder=run.resume / "intermediate", label=f"inner states for {run.key}", **shared)  # fmt: skip
-    if options.distill and options.prediction.soft:
-        for feature, logits in zip(features, scorer.logits(teacher, features), strict=True):
-            feature["teacher_logits"] = logits
+        if options.prediction.soft:
+            for feature, logits in zip(features, scorer.logits(teacher, features), strict=True):
+                feature["teacher_logits"] = logits
     hard, soft = (options.prediction.hard, options.prediction.soft) if options.distill else (1.0, 0.0)
     curve = fit(
         TaskPrediction(student, scorer.kind, hard=hard, soft=soft, temperature=options.prediction.temperature),

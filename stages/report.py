@@ -5,6 +5,7 @@ Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,22 @@ def write_plots(found: dict[str, Found], headlines: dict[str, dict[str, Found]])
         whole_folder("reports/confusion") as confusion,
         whole("reports/sizes.tsv") as sizes,
     ):
-        for stage in GENERAL:
-            if rows := series(_general_curve(stage)):
-                write_table(curves / f"{stage}.tsv", CURVE_COLUMNS, rows)
+        general = {stage: _general_curve(stage) for stage in GENERAL}
+        of_tasks = {f"{task}_{name}": rows for task, one in found.items() for name, rows in one["curves"].items()}
+        for name, rows in (general | of_tasks).items():
+            _write_unless_empty(curves / f"{name}.tsv", CURVE_COLUMNS, series(rows))
         for task, one in found.items():
-            if rows := confusion_rows(one["findings"]["confusion"]):
-                write_table(confusion / f"{task}.tsv", CONFUSION_COLUMNS, rows)
-            for name, curve_rows in one["curves"].items():
-                if rows := series(curve_rows):
-                    write_table(curves / f"{task}_{name}.tsv", CURVE_COLUMNS, rows)
+            of_classes = confusion_rows(one["findings"]["confusion"])
+            _write_unless_empty(confusion / f"{task}.tsv", CONFUSION_COLUMNS, of_classes)
         if not any(confusion.iterdir()):  # git keeps no empty folder, so that clones would lack an output
             write_table(confusion / "no_task_has_classes.tsv", CONFUSION_COLUMNS, [])
         write_table(sizes, SIZE_COLUMNS, size_rows(headlines))
+
+
+def _write_unless_empty(file: Path, columns: Sequence[str], rows: list[Found]) -> None:
+    """A curve of no steps and a kind of task without classes leave no file."""
+    if rows:
+        write_table(file, columns, rows)
 
 
 def write_cards(p: Parameters, headlines: dict[str, dict[str, Found]], found: dict[str, Found]) -> None:
