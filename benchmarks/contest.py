@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -63,8 +63,14 @@ def as_loaded(model: Any) -> Any:
 
 
 def imitation(student: Any, teacher: Any) -> Imitation:
-    """All of TinyBERT's losses between inner states, each with weight 1; its projections train along."""
+    """All of TinyBERT's losses between inner states, each with weight 1; its projections train along.
+
+    They start at random, since a random student was not cut out of its teacher.
+    """
     maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
+    torch.manual_seed(len(maps))
+    for one in maps:
+        nn.init.normal_(cast(nn.Linear, one).weight, std=student.config.initializer_range)
     weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
     return Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
 

@@ -170,8 +170,8 @@ this project in {found["precision"]}, torch {found["packages"]["torch"]}.
 
 The sum of the embedding, hidden and attention losses on 16 blocks that nobody has seen, computed alike for both, after
 equal steps of the same learning rate, both students from the same weights. The recipes are each one's own: the authors
-have one projection with a random start, dropout in student and teacher, and clip each tensor by itself; this project
-has a projection for each state, which starts by putting channels where they were cut from, and no dropout.
+have one projection, dropout in student and teacher, and clip each tensor by itself; this project has a projection for
+each state and no dropout. Projections start at random: this student was not cut out of its teacher.
 
 | trained by | {options.curve_steps // 2} steps | {options.curve_steps} steps |
 |---|---|---|

@@ -8,9 +8,11 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from tests.bad_input.project import edit
 from tests.pipeline_runs.clone import ENVIRONMENT, Hashes, clone, output_hashes
 
 LONGEST_WAIT = 18.0  # seconds from the start of `dvc repro` to a kill
@@ -60,9 +62,16 @@ def other_environment(folder: Path) -> dict[str, str]:
                           "somebody", "LC_ALL": "C", "TZ": "Asia/Kathmandu"}  # fmt: skip
 
 
-def disturbed(folder: Path, found: Found, *, kills: int, chance: random.Random) -> Hashes:
-    """Run the pipeline in `folder`, an empty place, to its end, killing it at most `kills` times on the way."""
+def disturbed(
+    folder: Path, found: Found, *, kills: int, chance: random.Random, changes: dict[str, Any] | None = None
+) -> Hashes:
+    """Run the pipeline in `folder`, an empty place, to its end, killing it at most `kills` times on the way.
+
+    `changes` are made to the quick preset, by the paths of keys.
+    """
     project = clone(folder / "a disturbed clone")
+    if changes:
+        edit(project, changes)
     environment = other_environment(folder)
     for tried in range(kills + MENDED):
         wait = chance.uniform(1.0, LONGEST_WAIT) if tried < kills else None

@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from tests.bad_input.project import edit
 from tests.sharing import pipeline
 from tests.sharing.apache import apache
 from tests.sharing.openssh import openssh
@@ -91,12 +90,3 @@ def pipeline_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def light(pipeline_made: Path, tmp_path: Path) -> Path:
     """A copy of a pipeline whose stages take milliseconds."""
     return shutil.copytree(pipeline_made, tmp_path / "light", symlinks=True)
-
-
-@pytest.fixture(scope="session")
-def history(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished project with a second commit, in which one task's student was trained otherwise."""
-    folder = shutil.copytree(quick, tmp_path_factory.mktemp("history") / "a clone", symlinks=True)
-    edit(folder, {"tasks.library.student.seed": 7})
-    shell(folder, "dvc repro; git commit -qam 'Another seed'")
-    return folder

@@ -20,16 +20,16 @@ LIGHT = {"check", "report"}
 FOLDER = pytest.mark.parametrize("kind", ["folder"], indirect=True)
 
 
-def author(history: Path, remote: Remote, folder: Path) -> dict[str, str]:
+def author(project: Path, remote: Remote, folder: Path) -> dict[str, str]:
     """The author's clone and the team's git repository beside it, all sent; the words of the recipes for teammates."""
-    project, origin = folder / "author", folder / "origin.git"
-    shutil.copytree(history, project, symlinks=True)
-    remote.set_up(project)
-    shell(project, "git branch -M main")
+    author, origin = folder / "author", folder / "origin.git"
+    shutil.copytree(project, author, symlinks=True)
+    remote.set_up(author)
+    shell(author, "git branch -M main")
     shell(folder, f"git clone -q --bare author {origin.name}")
-    shell(project, f"git remote add origin '{origin}'; git fetch -q; git branch -q -u origin/main")
-    shell(project, recipe(DOCUMENT, "Send"))
-    shell(project, recipe(DOCUMENT, "Send", 1))  # the commits of `history` are from before the remote
+    shell(author, f"git remote add origin '{origin}'; git fetch -q; git branch -q -u origin/main")
+    shell(author, recipe(DOCUMENT, "Send"))
+    shell(author, recipe(DOCUMENT, "Send", 1))  # the project's commits are from before the remote
     return {"URL": origin.as_uri()}
 
 
@@ -42,33 +42,35 @@ def teammate(remote: Remote, folder: Path, words: dict[str, str]) -> Path:
 
 @pytest.mark.parametrize("kind", ["folder", "ssh", "webdav", "s3"], indirect=True)
 def test_who_clones_and_pulls_runs_nothing_and_goes_back_and_forth(
-    history: Path, remote: Remote, tmp_path: Path
+    another_depth: Path, remote: Remote, tmp_path: Path
 ) -> None:
-    mate = teammate(remote, tmp_path, author(history, remote, tmp_path))
+    mate = teammate(remote, tmp_path, author(another_depth, remote, tmp_path))
     assert stages_run(shell(mate, recipe(DOCUMENT, "Receive", 1))) == set()
     assert "up to date" in shell(mate, "dvc status")
     assert shell(mate, "git status --porcelain") == ""
     shell(mate, "git checkout -q HEAD~2 -- params.yaml")
     assert stages_run(shell(mate, recipe(DOCUMENT, "Go back, or on"))) <= LIGHT
-    first = output_hashes(shell(history, "git show HEAD~1:dvc.lock"))
+    first = output_hashes(shell(another_depth, "git show HEAD~1:dvc.lock"))
     assert output_hashes((mate / "dvc.lock").read_text()) == first
     shell(mate, "git checkout -q HEAD -- params.yaml")
     assert stages_run(shell(mate, recipe(DOCUMENT, "Go back, or on"))) <= LIGHT
     assert shell(mate, "git status --porcelain") == ""
     compared = shell(mate, recipe(DOCUMENT, "Compare"), {"HEAD~1": "HEAD~2"})
-    assert "tasks.library.student" in compared and "tasks.library.student.seed" in compared
+    assert "tasks.library.student" in compared and "shrink.num_hidden_layers" in compared
 
 
 @FOLDER
-def test_another_depth_downloads_the_teacher_and_trains_none(history: Path, remote: Remote, tmp_path: Path) -> None:
-    mate = teammate(remote, tmp_path, author(history, remote, tmp_path))
-    edit(mate, {"shrink.num_hidden_layers": 1})
+def test_another_depth_downloads_the_teacher_and_trains_none(
+    another_depth: Path, remote: Remote, tmp_path: Path
+) -> None:
+    mate = teammate(remote, tmp_path, author(another_depth, remote, tmp_path))
+    edit(mate, {"shrink.num_hidden_layers": 3})
     command = recipe(DOCUMENT, "Go back, or on").replace("\n", " finetune_student@library\n")
     assert stages_run(shell(mate, command)) == {"check", "shrink", "distill", "finetune_student@library"}
     assert (mate / "models/teacher/model.safetensors").exists()
     assert not (mate / "data/tasks/answers").exists()
     config = json.loads((mate / "models/tasks/library/student/config.json").read_text())
-    assert config["num_hidden_layers"] == 1
+    assert config["num_hidden_layers"] == 3
     shell(mate, "git commit -qam 'Another depth'; " + recipe(DOCUMENT, "Send"))
     shell(tmp_path / "author", "git pull -q; dvc pull --quiet models/tasks/library/student")
     theirs = tmp_path / "author/models/tasks/library/student/config.json"
@@ -90,9 +92,9 @@ def test_what_dvc_add_put_at_data_raw_travels_too(quick: Path, remote: Remote, t
 
 @FOLDER
 def test_a_model_is_used_from_another_place_by_path_by_name_and_in_python(
-    history: Path, remote: Remote, tmp_path: Path
+    another_depth: Path, remote: Remote, tmp_path: Path
 ) -> None:
-    words = author(history, remote, tmp_path)
+    words = author(another_depth, remote, tmp_path)
     wanted = (tmp_path / "author/models/tasks/library/student/model.safetensors").read_bytes()
     shell(tmp_path / "author", recipe(DOCUMENT, "Use a model elsewhere", 1))
     for block in (0, 2):
@@ -107,9 +109,9 @@ def test_a_model_is_used_from_another_place_by_path_by_name_and_in_python(
 
 @FOLDER
 def test_a_pipeline_without_the_tasks_that_the_artifacts_name_still_works(
-    history: Path, remote: Remote, tmp_path: Path
+    another_depth: Path, remote: Remote, tmp_path: Path
 ) -> None:
-    words = author(history, remote, tmp_path)
+    words = author(another_depth, remote, tmp_path)
     mate = teammate(remote, tmp_path, words)
     (mate / "params.yaml").write_text((mate / "presets/local.yaml").read_text())
     assert "prepare_task@sst2" in shell(mate, "dvc stage list --name-only")
