@@ -73,9 +73,17 @@ def _metrics(files: dict[str, bytes]) -> Metrics:
     found: Metrics = {}
     for path, content in files.items():
         parts = path.removeprefix(f"{METRICS}/").removesuffix(".json").split("/")
-        if path.startswith(METRICS) and len(parts) == 2:
-            found.setdefault(parts[0], {})[parts[1]] = json.loads(content)
+        if path.startswith(METRICS) and len(parts) == 2 and (numbers := _numbers(content)):
+            found.setdefault(parts[0], {})[parts[1]] = numbers
     return found
+
+
+def _numbers(text: bytes) -> dict[str, Any]:
+    """Of one file; none where a commit has one that is not JSON, with marks of a merge in it, say."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
 
 
 def _changed(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:

@@ -1,7 +1,8 @@
 """Find, and with `--remove` remove, what removed tasks and sources left behind.
 
 Left behind are entries of dvc.lock without a stage, and outputs that some version of dvc.lock has recorded and no stage
-of dvc.yaml writes. What no dvc.lock has recorded, or was changed after that, or git keeps, is never touched.
+of dvc.yaml writes. What no dvc.lock has recorded, or was changed after that, or git keeps, or the cache lacks, is
+never touched.
 """
 
 import argparse
@@ -16,6 +17,9 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
+from dvc_data.hashfile.db import HashFileDB
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.tree import Tree
 
 from stages.pipeline.drift import content_hash
 from stages.pipeline.errors import InputError
@@ -58,7 +62,7 @@ def find(repo: Repo, lock: Lock) -> Leftovers:
         output = Path(path)
         if not output.exists() or _overlaps(output, wanted):
             continue
-        if reason := _reason_to_stay(output, hashes):
+        if reason := _reason_to_stay(output, hashes, repo.cache.local):
             left.kept[output] = reason
         else:
             left.outputs.append(output)
@@ -86,12 +90,22 @@ def _versions() -> Iterator[dict[str, Any]]:
         yield content.get("stages", {}) if isinstance(content, dict) else {}
 
 
-def _reason_to_stay(output: Path, hashes: Iterable[str]) -> str | None:
+def _reason_to_stay(output: Path, hashes: Iterable[str], cache: HashFileDB) -> str | None:
     if output.is_absolute() or ".." in output.parts or (output.is_symlink() and output.is_dir()):
         return "it lies outside the project"
     if _git("ls-files", "--", str(output)):
         return "git keeps it"
-    return None if content_hash(output) in hashes else "it was changed after a stage wrote it"
+    found = content_hash(output)
+    if found not in hashes:
+        return "it was changed after a stage wrote it"
+    return None if _is_cached(found, cache) else "DVC's cache does not have it"
+
+
+def _is_cached(md5: str, cache: HashFileDB) -> bool:
+    """Whether the cache has the object, and all files of a folder."""
+    if not cache.exists(md5) or not md5.endswith(".dir"):
+        return cache.exists(md5)
+    return all(cache.exists(str(one.value)) for _, _, one in Tree.load(cache, HashInfo("md5", md5)))
 
 
 def _overlaps(output: Path, wanted: Iterable[Path]) -> bool:

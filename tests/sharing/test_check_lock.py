@@ -112,6 +112,7 @@ def test_what_was_not_pushed_is_named(light: Path, remote: Remote, tmp_path: Pat
     remote.set_up(light)
     shell(tmp_path, "git clone -q light clone")
     command = recipe(DOCUMENT, HEADING, 1)
-    assert "not_in_remote" in shell(tmp_path / "clone", command)
+    assert "not_in_remote" in shell(tmp_path / "clone", f"if {command}then exit 1; fi")
     shell(light, recipe("docs/sharing.md", "Send").replace("git push", ""))
-    assert "not_in_remote" not in shell(tmp_path / "clone", command)
+    assert shell(tmp_path / "clone", command) == ""
+    shell(tmp_path / "clone", f"dvc remote modify team url /dev/null/nowhere\nif {command}then exit 1; fi")

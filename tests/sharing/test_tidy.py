@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from stages.pipeline.drift import content_hash
 from tests.pipeline_runs.clone import stages_run
 from tests.sharing.pipeline import call, edited, files, read
 from tests.sharing.team import recipe, shell
@@ -60,6 +61,16 @@ def test_what_was_changed_after_a_stage_wrote_it_stays(without_blue: Path, capsy
     (without_blue / "data/tasks/blue/corrections").write_text("by hand")
     call(tidy, without_blue, "--remove")
     assert "stays, since it was changed after a stage wrote it: data/tasks/blue" in capsys.readouterr().out
+    assert (without_blue / "data/tasks/blue/rows").exists()
+
+
+@pytest.mark.parametrize("suffix", ["", ".dir"])
+def test_the_only_copy_stays(without_blue: Path, capsys: pytest.CaptureFixture[str], suffix: str) -> None:
+    """After a `dvc gc`, say: the list of a folder's files may be there, and a file not."""
+    rows = content_hash(without_blue / f"data/tasks/blue{'' if suffix else '/rows'}")
+    (without_blue / ".dvc/cache/files/md5" / rows[:2] / rows[2:]).unlink()
+    call(tidy, without_blue, "--remove")
+    assert "stays, since DVC's cache does not have it: data/tasks/blue" in capsys.readouterr().out
     assert (without_blue / "data/tasks/blue/rows").exists()
 
 

@@ -44,6 +44,13 @@ def test_as_many_as_asked_for_and_the_oldest_of_them_still_has_its_change(reposi
     assert commit_.changed == ["shrink.num_hidden_layers: 4 \u2192 2"]
 
 
+def test_a_file_of_metrics_that_is_not_json_is_left_out(tmp_path: Path) -> None:
+    past(tmp_path)
+    (tmp_path / "reports/metrics/library/student.json").write_text("<<<<<<< ours\n")
+    commit(tmp_path, "A merge that nobody looked at")
+    assert set(revisions(tmp_path, last=20)[-2].metrics["library"]) == {"teacher"}
+
+
 def test_a_task_that_came_later_and_a_commit_without_yaml(tmp_path: Path) -> None:
     past(tmp_path)
     write(tmp_path, layers=2, score=0.4, task="entities")
