@@ -17,8 +17,9 @@ run: setup
 	@echo "Its history: .venv/bin/python -m tools.history"
 	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/student')"
 
+# Two at a time, since the tests of whole pipelines wait more than they compute; threads of two wait asleep.
 test: check servers
-	pytest
+	OMP_WAIT_POLICY=PASSIVE pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	ruff check

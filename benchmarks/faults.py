@@ -59,7 +59,7 @@ def report(found: Found, *, seed: int, bad: str) -> str:
         "runs brought to their end": found.passes,
         "outputs compared": found.outputs,
         "outputs that differ from the undisturbed run": len(found.different),
-        "seconds since the last resume point, where there was one, median": f"{statistics.median(lost):.1f}",
+        "seconds of a stage's work lost by a kill, median": f"{statistics.median(lost):.1f}",
         "the same, largest": f"{lost[-1]:.1f}",
     }
     stages = ", ".join(f"{stage} {count}" for stage, count in sorted(found.stages.items()))

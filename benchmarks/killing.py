@@ -95,13 +95,13 @@ def attempt(
     except subprocess.TimeoutExpired:
         kind = chance.choice(list(KINDS))
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        when = time.time()
+        lost = work_since_point(project, family)
         kill(kind, process, family)
         _, alive = psutil.wait_procs(family, timeout=AFTER)
         found.survivors += [f"{kind}: {who}" for who in filter(None, map(status_of, alive))]
         output = process.communicate()[0]
         found.read(output)
-        note(project, found, kind, output, when=when)
+        note(found, kind, output, lost=lost)
         if kind == "power loss":
             cut_newest(project, chance)
         return False
@@ -137,7 +137,7 @@ def start(project: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def kill(kind: str, process: subprocess.Popen[str], family: list[psutil.Process]) -> None:
-    stages = [one for one in family[1:] if one.is_running() and "stages." in " ".join(one.cmdline())]
+    stages = stages_in(family)
     if kind == "kill the stage" and stages:
         stages[0].kill()
     elif kind == "kill dvc":
@@ -150,13 +150,23 @@ def kill(kind: str, process: subprocess.Popen[str], family: list[psutil.Process]
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def note(project: Path, found: Found, kind: str, output: str, *, when: float) -> None:
+def work_since_point(project: Path, family: list[psutil.Process]) -> float:
+    """Seconds that the running stage has worked since it started or saved a resume point; 0 where none runs."""
+    started = [one.create_time() for one in stages_in(family)]
+    saved = [point.stat().st_mtime for point in resume_points(project)]
+    return max(0.0, time.time() - max(started + saved)) if started else 0.0
+
+
+def stages_in(family: list[psutil.Process]) -> list[psutil.Process]:
+    return [one for one in family[1:] if one.is_running() and "stages." in " ".join(one.cmdline())]
+
+
+def note(found: Found, kind: str, output: str, *, lost: float) -> None:
     found.kills[kind] += 1
     running = re.findall(r"^Running stage '(.*)'", output, flags=re.MULTILINE)
     stage = running[-1].partition("@")[0] if running else "(dvc itself)"
     found.stages[stage] = found.stages.get(stage, 0) + 1
-    if points := resume_points(project):
-        found.lost.append(max(0.0, when - max(point.stat().st_mtime for point in points)))
+    found.lost.append(lost)
 
 
 def resume_points(project: Path) -> list[Path]:

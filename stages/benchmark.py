@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stages.model.checkpoint import require_positions
 from stages.model.size import count_parameters, multiply_adds
 from stages.parameters.compute import Compute
 from stages.parameters.kinds import TaskKind
@@ -54,6 +55,7 @@ def main(p: Parameters, run: Run) -> None:
     kind, labels = import_module(f"stages.tasks.{p.task.kind}"), read_labels(Path("data/tasks") / run.key)
     models = {who: kind.build(folder / who, labels=labels, seed=0).eval() for who in ("teacher", "student")}
     for model in models.values():
+        require_positions(max(options.lengths), model.config)
         model.set_attn_implementation("sdpa")  # what anyone gets who loads it
     with tempfile.TemporaryDirectory() as place:
         ways = _ways(models, folder / "onnx", exported_teacher=Path(place), threads=threads)
@@ -118,8 +120,10 @@ def _sizes(models: dict[str, Any], folder: Path, *, lengths: list[int]) -> dict[
 
 
 def _processes(folder: Path, *, length: int, threads: int) -> list[dict[str, Any]]:
-    """Loading and memory of the first and the last of the chain, each in a process of its own."""
-    places = {REFERENCE: folder / "teacher", Way(EXPORTED, "onnxruntime", "int8"): folder / "onnx" / FILES["int8"]}
+    """Loading and memory of each file that is kept, each in a process of its own."""
+    places = {Way(who, "torch", "float32"): folder / who for who in ("teacher", "student")}
+    for who, precision in (("student", "float32"), (EXPORTED, "int8")):
+        places[Way(who, "onnxruntime", precision)] = folder / "onnx" / FILES[precision]
     return [way._asdict() | probe(way.runtime, place, length=length, threads=threads) for way, place in places.items()]
 
 

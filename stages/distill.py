@@ -11,12 +11,13 @@ from torch import nn
 from transformers import BertForPreTraining
 
 from stages.model import projections
-from stages.model.checkpoint import load_checkpoint, require_positions, save, set_dropout
+from stages.model.checkpoint import has_head, load_checkpoint, require_positions, save, set_dropout
 from stages.model.layers import choose_layers
 from stages.model.size import count_parameters
 from stages.parameters.compute import Compute
 from stages.parameters.section import Section
 from stages.parameters.training import Distill
+from stages.pipeline.errors import InputError
 from stages.pipeline.outputs import whole, whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
@@ -45,6 +46,7 @@ def main(p: Parameters, run: Run) -> None:
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
     tokenizer = load_tokenizer(SHRUNK)
     teacher, student = (load_checkpoint(folder).to(accelerator.device) for folder in (TEACHER, SHRUNK))
+    _require_head(teacher, options)
     blocks, heldout = (read_blocks(Path("data/packed") / f"{split}.npy") for split in ("train", "heldout"))
     require_positions(blocks.shape[1], teacher.config)
     masking = masking_for(tokenizer, probability=options.mask_probability, whole_words=options.whole_words,
@@ -89,6 +91,15 @@ def main(p: Parameters, run: Run) -> None:
     say(f"models/student: {sizes['student']:,} parameters, its teacher {sizes['teacher']:,}")
     for who, score in scores.items():
         say(f"the {who} guesses {score['accuracy']:.1%} of masked words in held-out documents")
+
+
+def _require_head(teacher: BertForPreTraining, options: Distill) -> None:
+    """A head that was drawn at random predicts noise, which a student would learn."""
+    if options.losses.prediction and not has_head(teacher):
+        raise InputError(
+            f"params.yaml: distill.losses.prediction is {options.losses.prediction}, but the checkpoint in {TEACHER} "
+            "has no masked-word head to learn from; wanted is 0, or pretrain.steps above 0, which trains one"
+        )
 
 
 def _imitation(

@@ -1,7 +1,7 @@
 """The student as ONNX: float32 in standard operators, and int8 for onnxruntime; both held against PyTorch.
 
 In: models/tasks/T/student, data/tasks/T.
-Out: models/tasks/T/onnx/{model.onnx,model_int8.onnx,export.json}, with configuration and tokenizer.
+Out: models/tasks/T/onnx/{model.onnx,model_int8.onnx,export.json,README.md}, with configuration and tokenizer.
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from stages.pipeline.errors import InputError
 from stages.pipeline.outputs import whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
+from stages.reporting.onnx_card import EXACT, SMALL, onnx_card
 from stages.reporting.tables import write_json
 from stages.runtime.onnx_file import OPSET, write_float32, write_int8
 from stages.runtime.onnx_model import OnnxModel
@@ -42,10 +43,9 @@ def main(p: Parameters, run: Run) -> None:
     test = scorer.read(data, "test")
     student = scorer.kind.build(source, labels=scorer.labels, seed=0)
     with whole_folder(f"models/tasks/{run.key}/onnx") as folder:
-        write_float32(student, folder / "model.onnx")
-        write_int8(student, folder / "model_int8.onnx")
-        exact, small = (OnnxModel(folder / name, threads=torch.get_num_threads())
-                        for name in ("model.onnx", "model_int8.onnx"))  # fmt: skip
+        write_float32(student, folder / EXACT)
+        write_int8(student, folder / SMALL)
+        exact, small = (OnnxModel(folder / name, threads=torch.get_num_threads()) for name in (EXACT, SMALL))
         some = _of_all_lengths(test.features)
         difference = _difference(scorer.logits(student, some), scorer.logits(exact, some))
         _require_same(difference, at_most=p.export.largest_difference)
@@ -54,8 +54,12 @@ def main(p: Parameters, run: Run) -> None:
         _require_kept(scores, metric=task.metric, at_most=p.export.largest_loss)
         student.config.save_pretrained(folder)
         save_tokenizer(tokenizer, folder=folder)
-        write_json(folder / "export.json", {"opset": OPSET, "largest_difference": float(f"{difference:.3g}"),
-                                            "metric": task.metric, "scores": scores})  # fmt: skip
+        found = {"opset": OPSET, "largest_difference": float(f"{difference:.3g}"), "metric": task.metric,
+                 "scores": scores}  # fmt: skip
+        write_json(folder / "export.json", found)
+        sizes = {name: (folder / name).stat().st_size for name in (EXACT, SMALL)}
+        text = onnx_card(run.key, found, sizes=sizes, rows=len(test.rows))
+        (folder / "README.md").write_text(text, encoding="utf-8", newline="\n")
     say(f"models/tasks/{run.key}/onnx: float32 differs from PyTorch by at most {difference:.1e}; "
         f"{task.metric} {scores['torch']:.4f} in PyTorch, {scores['int8']:.4f} in int8")  # fmt: skip
 

@@ -5,7 +5,7 @@ In: models/teacher, data/tasks/T. Out: models/tasks/T/teacher, reports/tasks/T/{
 
 from pathlib import Path
 
-from stages.model.checkpoint import save, set_dropout
+from stages.model.checkpoint import require_positions, save, set_dropout
 from stages.parameters.compute import Compute
 from stages.parameters.section import Section
 from stages.parameters.task import FinetuneTeacher, Scored
@@ -36,6 +36,7 @@ def main(p: Parameters, run: Run) -> None:
     tokenizer = load_tokenizer(Path("models/teacher"))
     scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
     model = scorer.kind.build("models/teacher", labels=scorer.labels, seed=options.seed).to(accelerator.device)
+    require_positions(task.encoding["max_length"], model.config)
     set_dropout(model, hidden=options.dropout)
     validation = scorer.read(data, "validation")
     scorer.require(task.metric, validation.rows)

@@ -7,7 +7,7 @@ Out: models/tokenizer, models/initial.
 from itertools import chain
 from pathlib import Path
 
-from stages.model.checkpoint import load_checkpoint, save
+from stages.model.checkpoint import has_head, load_checkpoint, save
 from stages.model.scratch import from_scratch
 from stages.parameters.initialize import Initialize, Scratch
 from stages.parameters.section import Section
@@ -33,14 +33,15 @@ def main(p: Parameters, run: Run) -> None:
     else:
         _refuse_shape(p.initialize)
         tokenizer, model = load_tokenizer(source), load_checkpoint(source)
-    if len(tokenizer) > model.config.vocab_size:
+    last, embeddings = max(tokenizer.get_vocab().values()), model.config.vocab_size
+    if last >= embeddings:
         raise InputError(
-            f"{source}: the tokenizer has {len(tokenizer)} entries, the model's embeddings {model.config.vocab_size}; "
+            f"{source}: the tokenizer's ids go up to {last}, the model's {embeddings} embeddings to {embeddings - 1}; "
             "they do not belong together"
         )
     with whole_folder("models/tokenizer") as folder, whole_folder("models/initial") as model_folder:
         save_tokenizer(tokenizer, folder=folder)
-        save(model, model_folder)
+        save(model, model_folder, head=has_head(model))
     config = model.config
     say(f"models/initial: {config.num_hidden_layers} layers, hidden size {config.hidden_size}, "
         f"vocabulary of {config.vocab_size}")  # fmt: skip

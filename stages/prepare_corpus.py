@@ -15,6 +15,7 @@ from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
 from stages.text.cleaning import clean, fingerprint, is_heldout
 from stages.text.documents import Writer
+from stages.text.files import Row
 from stages.text.reading import open_split, require_columns
 
 
@@ -31,9 +32,8 @@ def main(p: Parameters, run: Run) -> None:
         Writer(folder / "train.parquet") as train,
         Writer(folder / "heldout.parquet") as heldout,
     ):
-        for row in islice(rows, corpus.max_documents):
-            require_columns(row, names=[corpus.text_column], where=corpus.source)
-            text = clean(row[corpus.text_column] or "")
+        for number, row in enumerate(islice(rows, corpus.max_documents), start=1):
+            text = clean(_text(row, number, corpus))
             side = _side(text, seen, corpus)
             counts[side] += 1
             if side in ("train", "heldout"):
@@ -41,6 +41,18 @@ def main(p: Parameters, run: Run) -> None:
         _require_both(counts, corpus)
     say(f"data/corpus: {counts['train']} documents for training, {counts['heldout']} held out; "
         f"{counts['short']} too short and {counts['repeated']} repeated ones left out")  # fmt: skip
+
+
+def _text(row: Row, number: int, corpus: PrepareCorpus) -> str:
+    """The text of this row, empty where there is none."""
+    require_columns(row, names=[corpus.text_column], where=corpus.source)
+    value = row[corpus.text_column]
+    if value is not None and not isinstance(value, str):
+        raise InputError(
+            f"{corpus.source}, split {corpus.split}, row {number}: column {corpus.text_column!r} "
+            f"(prepare_corpus.text_column) is {repr(value)[:60]} ({type(value).__name__}); wanted is a text"
+        )
+    return value or ""
 
 
 def _side(text: str, seen: set[bytes], corpus: PrepareCorpus) -> str:

@@ -71,7 +71,7 @@ def _read(data: Data, split: str, kind: Any) -> tuple[list[dict], list[str] | No
     rows, features = open_split(Path(data.source), config=data.config, split=split)
     first = next(rows)
     require_columns(first, names=kind.column_names(columns), where=f"{data.source}, split {split}")
-    names = class_names(features, column=data.columns.get("label", data.columns.get("tags", "")))
+    names = class_names(features, column=getattr(columns, "label", getattr(columns, "tags", "")))
     read = [_locate(lambda: kind.read_row(first, columns=columns, names=names), data, split, 1)]
     for number, row in enumerate(rows, start=2):
         read.append(_locate(lambda row=row: kind.read_row(row, columns=columns, names=names), data, split, number))

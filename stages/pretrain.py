@@ -6,7 +6,7 @@ Out: models/teacher, reports/pretrain/{curve.tsv,metrics.json,machine.json}.
 
 from pathlib import Path
 
-from stages.model.checkpoint import load_checkpoint, require_positions, save, set_dropout
+from stages.model.checkpoint import has_head, load_checkpoint, require_positions, save, set_dropout
 from stages.parameters.compute import Compute
 from stages.parameters.section import Section
 from stages.parameters.training import Pretrain
@@ -60,7 +60,7 @@ def main(p: Parameters, run: Run) -> None:
         whole("reports/pretrain/metrics.json") as metrics,
         whole("reports/pretrain/machine.json") as machine,
     ):
-        save(model, folder)
+        save(model, folder, head=options.steps > 0 or has_head(model))
         save_tokenizer(tokenizer, folder=folder)
         write_curve(curve, memory.curve)
         write_json(metrics, {"masked_words": scores})

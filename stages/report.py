@@ -119,6 +119,9 @@ def write_cards(p: Parameters, headlines: dict[str, dict[str, Found]], found: di
                 source=_source(p, section.data.source),
                 split=section.data.splits.test,
                 max_length=section.encoding["max_length"],
+                length=max(p.benchmark.lengths),
+                on_corpus=p.distill.steps > 0,
+                on_task=section.student.distill,
             )
             (cards / task / "README.md").write_text(text, encoding="utf-8", newline="\n")
 

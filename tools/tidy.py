@@ -105,7 +105,7 @@ def _is_cached(md5: str, cache: HashFileDB) -> bool:
     """Whether the cache has the object, and all files of a folder."""
     if not cache.exists(md5) or not md5.endswith(".dir"):
         return cache.exists(md5)
-    return all(cache.exists(str(one.value)) for _, _, one in Tree.load(cache, HashInfo("md5", md5)))
+    return all(one and cache.exists(str(one.value)) for _, _, one in Tree.load(cache, HashInfo("md5", md5)))
 
 
 def _overlaps(output: Path, wanted: Iterable[Path]) -> bool:

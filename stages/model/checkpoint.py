@@ -1,4 +1,4 @@
-"""Load and save BERT models: always with both of BERT's pretraining heads, so that no weight is lost."""
+"""Load and save BERT models: with both of BERT's pretraining heads where there are any, so that no weight is lost."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,10 @@ from stages.model import attention
 from stages.model.claims import require_bert
 from stages.pipeline.errors import InputError
 from stages.pipeline.trouble import explain
+
+HEAD = "cls.predictions."
+"""Of masked words: what its weights are called."""
+DRAWN = "masked_word_head_is_drawn"
 
 
 def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
@@ -41,16 +45,26 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(("cls.", "bert.pooler.")))
     if missing:
         raise InputError(f"{folder}: the checkpoint lacks {len(missing)} of BERT's weights, the first is {missing[0]}")
+    vars(model)[DRAWN] = any(key.startswith(HEAD) for key in info["missing_keys"])
     vars(model.config).pop("auto_map", None)  # names code of the repository, which is not run and not passed on
     return model
 
 
-def save(model: PreTrainedModel, folder: Path) -> None:
-    """config.json and model.safetensors, the same bytes for the same weights."""
+def has_head(model: BertForPreTraining) -> bool:
+    """Whether `model` came with its masked-word head; false where `load_checkpoint` had to draw weights of it."""
+    return not vars(model).get(DRAWN, False)
+
+
+def save(model: PreTrainedModel, folder: Path, *, head: bool = True) -> None:
+    """config.json and model.safetensors, the same bytes for the same weights.
+
+    Without `head` the masked-word head is left out, so that a random one is not taken for one that was learnt.
+    """
     logging.disable_progress_bar()
     # Of several processes Transformers lets the first one save alone, but every machine needs its outputs.
     vars(model)["should_save_on_this_rank"] = lambda is_main_process: is_main_process
-    model.save_pretrained(folder)
+    kept = None if head else {name: one for name, one in model.state_dict().items() if not name.startswith(HEAD)}
+    model.save_pretrained(folder, state_dict=kept)
 
 
 def set_dropout(model: nn.Module, *, hidden: float) -> None:

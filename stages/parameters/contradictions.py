@@ -67,6 +67,7 @@ def _attention_losses(whole: Whole) -> Iterator[str]:
 
 def _too_long(scratch: Scratch, whole: Whole) -> Iterator[str]:
     lengths: dict[str, Any] = {"pack.sequence_length": whole.pack.sequence_length}
+    lengths |= {f"benchmark.lengths.{number}": length for number, length in enumerate(whole.benchmark.lengths)}
     for name, task in whole.tasks.items():
         lengths[f"tasks.{name}.encoding.max_length"] = task.encoding.get("max_length")
     for place, length in lengths.items():

@@ -79,6 +79,15 @@ class FinetuneStudent(Section):
             raise ValueError("prediction.soft and prediction.hard are both 0")
         return self
 
+    @model_validator(mode="after")
+    def _imitates_something(self) -> "FinetuneStudent":
+        losses, epochs = self.intermediate.losses, self.intermediate.epochs
+        if self.distill and epochs and not any((losses.embedding, losses.hidden, losses.attention)):
+            raise ValueError(
+                f"intermediate.losses are all 0, but intermediate.epochs is {epochs}; wanted is one above 0"
+            )
+        return self
+
 
 class Scored(Section):
     """What it takes to score a model on a task."""

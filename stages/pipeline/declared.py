@@ -1,7 +1,9 @@
 """What dvc.yaml declares for the stage that is running: its name, parameters, dependencies and outputs."""
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ class Declared:
     """Folder of DVC's cache objects."""
     parameters: dict[str, Any]
     """What dvc.yaml lets the stage read of params.yaml, nested as there; numbers are read as YAML 1.2 has them."""
+    read_again: Callable[[], dict[str, Any]]
+    """The same as params.yaml is now."""
 
     @property
     def key(self) -> str:
@@ -44,7 +48,7 @@ def read() -> Declared:
         stage = repo.stage.load_one(name=name)
         files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
         dependencies = tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files))
-        parts = [dep.read_params(flatten=False) for dep in stage.deps if isinstance(dep, ParamsDependency)]
+        sections = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
         return Declared(
             name=name,
             command=str(stage.cmd),
@@ -52,8 +56,20 @@ def read() -> Declared:
             outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
             recorded=_recorded(dependencies),
             cache=Path(os.path.relpath(repo.cache.local.path)),
-            parameters={key: value for part in parts for key, value in part.items()},
+            parameters=_parameters(sections),
+            read_again=partial(_parameters, sections),
         )
+
+
+def _parameters(sections: Iterable[Any]) -> dict[str, Any]:
+    """Raises InputError when params.yaml cannot be read."""
+    from dvc.exceptions import DvcException
+
+    try:
+        parts = [section.read_params(flatten=False) for section in sections]
+    except (DvcException, UnicodeDecodeError) as error:
+        raise InputError(f"params.yaml cannot be read: {error}") from None
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def _recorded(dependencies: tuple[Path, ...]) -> dict[Path, str]:

@@ -6,8 +6,9 @@ against the old output.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stages.pipeline.errors import InputError
 
@@ -22,7 +23,23 @@ def snapshot(dependencies: Iterable[Path]) -> Snapshot:
 
 def check(before: Snapshot) -> None:
     """Raises InputError naming every dependency that is not what it was."""
-    changed = [str(path) for path, digest in before.items() if content_hash(path) != digest]
+    _refuse([str(path) for path, digest in before.items() if content_hash(path) != digest])
+
+
+def check_parameters(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises InputError naming every parameter that is not what it was, as DVC would record the new one."""
+    _refuse([f"{name} in params.yaml" for name in _differing(before, now)])
+
+
+def _differing(one: Any, other: Any, *above: str) -> list[str]:
+    """Paths at which two trees differ."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return [".".join(above)] if one != other else []
+    keys = [*one, *(key for key in other if key not in one)]
+    return [path for key in keys for path in _differing(one.get(key), other.get(key), *above, str(key))]
+
+
+def _refuse(changed: Sequence[str]) -> None:
     if changed:
         raise InputError(
             f"{', '.join(changed)} changed while the stage was running, so its output belongs to neither version "

@@ -24,10 +24,14 @@ def save(folder: Path, *, tensors: dict[str, torch.Tensor], values: dict[str, An
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{STATE}.partial"
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    # One entry, since safetensors writes several in an order of chance.
-    save_file(tensors, partial, {"state": json.dumps({"digest": _digest(tensors, values), "values": values})})
-    with open(partial, "rb") as written:
-        os.fsync(written.fileno())
+    try:
+        # One entry, since safetensors writes several in an order of chance.
+        save_file(tensors, partial, {"state": json.dumps({"digest": _digest(tensors, values), "values": values})})
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+    except BaseException:  # whatever ends it, a full disk above all: nothing half-written stays
+        partial.unlink(missing_ok=True)
+        raise
     if (folder / STATE).exists():
         os.replace(folder / STATE, folder / BEFORE)
     os.replace(partial, folder / STATE)

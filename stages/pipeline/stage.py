@@ -98,6 +98,7 @@ def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: De
 def _require_unchanged(before: drift.Snapshot, stage: Declared) -> None:
     try:
         drift.check(before)
+        drift.check_parameters(stage.parameters, stage.read_again())
     except InputError:
         for output in stage.outputs:
             remove(output)

@@ -12,6 +12,14 @@ from stages.reporting.page import count, score
 LICENSE = "unknown"
 """The hub's word for it: whoever publishes the model knows under what terms its texts may be used."""
 
+LEARNING = {
+    (True, True): "imitated its teacher on plain text and on this task",
+    (True, False): "imitated its teacher on plain text, and learnt this task from its labels alone",
+    (False, True): "imitated its teacher on this task",
+    (False, False): "learnt this task from its labels alone",
+}
+"""What a student did on the corpus and on the task."""
+
 
 def card(
     task: str,
@@ -22,11 +30,15 @@ def card(
     source: Mapping[str, str | None],
     split: str,
     max_length: int,
+    length: int,
+    on_corpus: bool,
+    on_task: bool,
 ) -> str:
     """The card of a task's student.
 
     `found` is what evaluate wrote, `models` the headline numbers. `source` has the name of the data set, and its
-    repository and revision where it is one of the hub.
+    repository and revision where it is one of the hub. Multiply-adds are of `length` tokens. `on_corpus` and `on_task`
+    say where the student imitated its teacher.
     """
     results = [
         EvalResult(
@@ -55,6 +67,7 @@ def card(
     )
     environment.filters |= {"count": count, "score": score}
     body = environment.get_template("card.md").render(
-        task=task, metric=metric, found=found, models=models, source=source, split=split, max_length=max_length
-    )
+        task=task, metric=metric, found=found, models=models, source=source, split=split, max_length=max_length,
+        length=length, learning=LEARNING[on_corpus, on_task],
+    )  # fmt: skip
     return f"---\n{head.to_yaml(line_break=chr(10))}\n---\n\n{body}\n"

@@ -32,6 +32,7 @@ def task_content(task: str, found: Tree, models: Mapping[str, Tree], *, metric: 
         "sizes": found["benchmark"]["models"],
         "latency": found["benchmark"]["latency"],
         "throughput": found["benchmark"]["throughput"],
+        "processes": found["benchmark"]["processes"],
         "findings": found["findings"],
         "curves": [curve(name, rows, of=f"{task}-") for name, rows in found["curves"].items() if rows],
     }

@@ -80,8 +80,11 @@ def series(rows: Iterable[Mapping[str, str]]) -> list[Tree]:
 
 
 def confusion_rows(confusion: Mapping[str, Any]) -> list[Tree]:
-    """Confusion in long form: model, gold, predicted and how many rows; none where the kind of task has no classes."""
-    labels = confusion["labels"]
+    """Confusion in long form: model, gold, predicted and how many rows; none where the kind of task has no classes.
+
+    A label's `<` becomes another sign: the page of `dvc plots` puts labels into a script, which `</script>` would end.
+    """
+    labels = [str(label).replace("<", "\u2039") for label in confusion["labels"]]
     return [
         {"model": who, "gold": gold, "predicted": predicted, "rows": count}
         for who, table in confusion["counts"].items()

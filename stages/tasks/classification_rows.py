@@ -1,5 +1,7 @@
 """Classification of one text or a pair of texts: a source's rows made into one table. The data side, without torch."""
 
+from typing import Annotated
+
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,16 +15,16 @@ SHOWN_LABELS = 20  # an error names this many labels of a long list
 class Columns(BaseModel):
     """The names of the source's columns. A pair of names under `text` makes it a task on pairs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    text: str | tuple[str, str]
+    text: str | Annotated[tuple[str, str], Field(strict=False)]  # YAML has lists only
     label: str = "label"
 
 
 class Encoding(BaseModel):
     """How texts become token ids."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
 
@@ -30,7 +32,7 @@ class Encoding(BaseModel):
 class Decoding(BaseModel):
     """How logits become predictions: nothing can be chosen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def column_names(columns: Columns) -> list[str]:

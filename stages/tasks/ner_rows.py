@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
 class Columns(BaseModel):
     """The names of the source's columns."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     words: str = "tokens"
     tags: str = "ner_tags"
@@ -30,7 +30,7 @@ class Columns(BaseModel):
 class Encoding(BaseModel):
     """How texts become token ids."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
 
@@ -38,7 +38,7 @@ class Encoding(BaseModel):
 class Decoding(BaseModel):
     """How logits become predictions: nothing can be chosen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def column_names(columns: Columns) -> list[str]:

@@ -12,14 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoModelForQuestionAnswering, PreTrainedTokenizerFast
 
-from stages.pipeline.errors import InputError
 from stages.tasks import checkpoint as checkpoints
 from stages.tasks.padding import pad_inputs, pad_teacher_logits
 from stages.tasks.plain_text import plain_text_tokenizer
 from stages.tasks.soft_targets import soft_cross_entropy
 
 HEAD = AutoModelForQuestionAnswering
-NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
 IMPOSSIBLE = -1e9  # a logit without probability, finite so that 0 * log 0 stays 0
 
 
@@ -36,11 +34,10 @@ def encode(
     offsets [n, 2], the window's context tokens as character ranges of the context; context_start, where in the input
     they begin. start and end: the first answer's first and last token, 0 and 0 where the window does not hold all of
     it. doc_stride: tokens from the start of one window of a context to the start of the next. A question is cut to
-    half of max_length; a context that tokenizes to nothing has no feature. Raises InputError for a doc_stride that
-    would leave gaps between windows.
+    half of max_length; a context that tokenizes to nothing has no feature. What doc_stride may be is said in
+    qa_rows.Encoding: a larger one would leave gaps between windows.
     """
     longest_question = max_length // 2
-    _check_doc_stride(doc_stride, largest=max_length - longest_question - NUM_SPECIAL, max_length=max_length)
     backend = plain_text_tokenizer(tokenizer)
     questions = backend.encode_batch_fast([row["question"] for row in rows], add_special_tokens=False)
     contexts = _encode_contexts(rows, backend=backend)
@@ -123,14 +120,6 @@ def decode(
         "" if unanswerable and null_score > score else answer
         for (score, answer), null_score in zip(spans, null_scores, strict=True)
     ]
-
-
-def _check_doc_stride(doc_stride: int, *, largest: int, max_length: int) -> None:
-    if not 1 <= doc_stride <= largest:
-        raise InputError(
-            f"doc_stride is {doc_stride}; wanted 1 to {largest}, since with max_length {max_length} and a long "
-            "question a larger step skips parts of the context"
-        )
 
 
 def _encode_contexts(rows: list[dict], *, backend: Any) -> dict[str, tuple[list[int], np.ndarray]]:

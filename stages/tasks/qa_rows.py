@@ -6,7 +6,7 @@ The answers of a question are spans of its context; a question without any is un
 import hashlib
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stages.pipeline.errors import InputError
 from stages.tasks.text_columns import read_visible_text
@@ -19,6 +19,7 @@ SCHEMA = pa.schema(
         pa.field("answers", pa.list_(pa.struct({"text": pa.string(), "start": pa.int32()})), nullable=False),
     ]
 )
+NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
 ID_DIGITS = 16  # of the sha256 that stands in for a missing id
 SHOWN_CHARACTERS = 60  # of an answer, in an error
 
@@ -26,7 +27,7 @@ SHOWN_CHARACTERS = 60  # of an answer, in an error
 class Columns(BaseModel):
     """The names of the source's columns. Without `id`, a digest of question and context is the id."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     id: str | None = None
     question: str = "question"
@@ -37,16 +38,26 @@ class Columns(BaseModel):
 class Encoding(BaseModel):
     """How texts become token ids."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     max_length: int = Field(ge=16)  # tokens in a sequence, special ones included
     doc_stride: int = Field(ge=1)  # tokens from one window's start to the next's, in a context too long for one
+
+    @model_validator(mode="after")
+    def _windows_leave_no_gaps(self) -> "Encoding":
+        largest = self.max_length - self.max_length // 2 - NUM_SPECIAL  # a question is cut to half of max_length
+        if self.doc_stride > largest:
+            raise ValueError(
+                f"doc_stride is {self.doc_stride}; wanted 1 to {largest}, since with max_length {self.max_length} and "
+                "a long question a larger step skips parts of the context"
+            )
+        return self
 
 
 class Decoding(BaseModel):
     """How logits become predictions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     max_answer_length: int = Field(ge=1)  # tokens
     unanswerable: bool  # whether an empty answer may be given

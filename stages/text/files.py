@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import ClassLabel, Features, Value
-from datasets.table import table_cast
+from datasets.table import cast_table_to_schema
 
 from stages.pipeline.errors import InputError
 
@@ -84,8 +84,24 @@ def _read_parquet(path: Path, features: Features | None) -> Iterator[Row]:
                 missing = [name for name in features if name not in table.column_names]
                 if missing:
                     raise InputError(f"{path} lacks the columns {missing}, which the README declares")
-                table = table_cast(table.select(list(features)), features.arrow_schema)
+                table = _as_declared(table, features, path)
             yield from table.to_pylist()
+
+
+def _as_declared(table: pa.Table, features: Features, path: Path) -> pa.Table:
+    """The columns of `features`, with their types.
+
+    Each is cast, also to the type that it has: that is what compares the numbers of classes with their names.
+    """
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name, feature in features.items():
+        try:
+            columns[name] = cast_table_to_schema(table.select([name]), Features({name: feature}).arrow_schema)[name]
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{path}: column {name!r} is not as the README declares it: {error}; wanted is {feature}"
+            ) from error
+    return pa.table(columns)
 
 
 def _read_csv(file: TextIO, path: Path, separator: str) -> Iterator[Row]:

@@ -27,6 +27,8 @@ from stages.text.files import Row, data_format, read_rows
 
 # What a configuration in the README may say beside its files. Anything else would change how they are to be read.
 KNOWN_OPTIONS = {"name", "version", "data_dir", "data_files", "description", "features", "sep", "delimiter"}
+# What `datasets` raises over types that it does not know and over metadata that is not its own.
+STRANGE = (ValueError, TypeError, LookupError, AttributeError)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,13 @@ def _parquet_features(path: Path) -> Features | None:
     if data_format(path) != ".parquet":
         return None
     try:
-        return Features.from_arrow_schema(pq.read_schema(path))
+        schema = pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
+    try:
+        return Features.from_arrow_schema(schema)
+    except STRANGE as error:
+        raise InputError(
+            f"{path}: what it says of its columns cannot be read ({type(error).__name__}: {error}); wanted are types "
+            "that the library datasets knows and, if there is metadata called 'huggingface', what that library writes"
+        ) from error

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 from transformers import BertTokenizer
 
 from stages.pipeline.errors import InputError
+from stages.pipeline.trouble import explain
 
 # What transformers keeps of how a tokenizer was loaded, and of truncation and padding that were switched on in its
 # file. It would save them.
@@ -15,6 +16,9 @@ PASSING_OPTIONS = (
     *("is_local", "local_files_only", "name_or_path"),
     *("max_length", "stride", "truncation_strategy", "pad_to_multiple_of"),
 )
+
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+"""Files beside the vocabulary that transformers follows, where they are there."""
 
 
 def build_tokenizer(vocabulary: Sequence[str], *, lowercase: bool, max_length: int) -> BertTokenizer:
@@ -36,11 +40,12 @@ def save_tokenizer(tokenizer: BertTokenizer, *, folder: Path) -> None:
 def load_tokenizer(folder: Path) -> BertTokenizer:
     """The BERT tokenizer in `folder`, for which "[MASK]" and the like in a text are plain text, as the text has it.
 
-    Raises InputError where there is none, where it is of another kind, where one of BERT's special tokens is missing,
-    or where its two descriptions (tokenizer_config.json, which transformers follows, and tokenizer.json) differ.
+    Raises InputError where there is none, where one of its files is broken, where it is of another kind, where one of
+    BERT's special tokens is missing, or where its two descriptions (tokenizer_config.json, which transformers follows,
+    and tokenizer.json) differ.
     """
     described = _describe(folder)
-    tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = _load(folder)
     _check_special_tokens(tokenizer, folder=folder)
     used = json.loads(tokenizer.backend_tokenizer.to_str())["normalizer"]
     if described and described["normalizer"] != used:
@@ -85,6 +90,28 @@ def _describe(folder: Path) -> dict | None:
     if kind != "WordPiece":
         raise InputError(f"{path} is a {kind} tokenizer; only BERT's WordPiece works here")
     return described
+
+
+def _load(folder: Path) -> BertTokenizer:
+    for path in (folder / name for name in SETTINGS if (folder / name).is_file()):
+        try:
+            settings = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: not valid JSON: {error}") from error
+        if not isinstance(settings, dict):
+            raise InputError(f"{path}: holds no JSON object")
+    try:
+        return BertTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # whatever transformers stumbles over here, it is in these files
+        if explain(error):
+            raise
+        raise InputError(f"{_followed(folder)} cannot be read as a tokenizer: {error}") from error
+
+
+def _followed(folder: Path) -> str:
+    """The files that transformers makes a tokenizer of."""
+    words = "tokenizer.json" if (folder / "tokenizer.json").is_file() else "vocab.txt"
+    return " with ".join([f"{folder}/{words}", *(name for name in SETTINGS if (folder / name).is_file())])
 
 
 def _check_special_tokens(tokenizer: BertTokenizer, *, folder: Path) -> None:

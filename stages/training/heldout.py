@@ -21,7 +21,10 @@ SEED, PROBABILITY = 0, 0.15
 def masked_word_scores(
     model: BertForPreTraining, blocks: np.ndarray, *, masking: Masking, device: torch.device
 ) -> dict[str, float]:
-    """Cross-entropy (natural log) and accuracy at masked positions, over the first BLOCKS of `blocks` [N, L]."""
+    """Cross-entropy (natural log) and accuracy at masked positions, over the first BLOCKS of `blocks` [N, L].
+
+    Both are 0 where no position is masked, as may happen in a block or two.
+    """
     model.eval()
     masking = replace(masking, probability=PROBABILITY, whole_words=False)
     loss, right, count = 0.0, 0, 0
@@ -33,4 +36,4 @@ def masked_word_scores(
         loss += F.cross_entropy(logits_MV, batch["targets"], reduction="sum").item()
         right += int((logits_MV.argmax(-1) == batch["targets"]).sum())
         count += len(batch["targets"])
-    return {"loss": round(loss / count, 5), "accuracy": round(right / count, 5)}
+    return {"loss": round(loss / max(count, 1), 5), "accuracy": round(right / max(count, 1), 5)}

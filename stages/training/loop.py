@@ -18,7 +18,7 @@ from torch import nn
 
 from stages.pipeline import resume
 from stages.pipeline.progress import Progress, say
-from stages.training.machine import KEEP_FREED, tune_glibc
+from stages.training.machine import KEEP_FREED, describe, tune_glibc
 from stages.training.optimizer import CLIP, adamw, learning_rate
 from stages.training.randomness import seed_dropout
 from stages.training.sharing import mean_over_processes
@@ -91,7 +91,7 @@ def train(
         yield step + 1
         if accelerator.is_main_process and (step + 1 == steps or saver.is_due()):
             tally.fetch()
-            saver.save(plain, optimizer, memory, step=step + 1)
+            saver.save(plain, optimizer, memory, step=step + 1, machine=describe(accelerator))
 
 
 def _update(
@@ -133,7 +133,7 @@ def _load(
     folder: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, memory: Memory, accelerator: Accelerator
 ) -> int:
     # On another machine there is no such folder, and the files may be newer by the time that another process reads.
-    saved = broadcast_object_list([resume.load(folder) if accelerator.is_main_process else None])[0]
+    saved = broadcast_object_list([_saved_here(folder, accelerator) if accelerator.is_main_process else None])[0]
     if saved is None:
         return 0
     tensors, values = saved
@@ -148,6 +148,19 @@ def _load(
     memory.tensors.update(parts["memory"])
     memory.values.update(values["memory"])
     return values["step"]
+
+
+def _saved_here(folder: Path, accelerator: Accelerator) -> resume.State | None:
+    """The last state, if this machine as it is now made it; another one rounds otherwise, so that both would mix."""
+    saved = resume.load(folder)
+    if saved is None:
+        return None
+    was, here = (one | one["packages"] for one in (saved[1]["machine"], describe(accelerator)))
+    others = [f"{name} {was.get(name)} (here {value})" for name, value in here.items() if was.get(name) != value]
+    if others:
+        shown = ", ".join(one for one in others if not one.startswith("packages "))
+        say(f"{folder} is not used, since it was made with {shown}")
+    return None if others else saved
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
@@ -165,12 +178,12 @@ class _Saver:
     def is_due(self) -> bool:
         return time.monotonic() - self._last > self._wait
 
-    def save(self, objective: nn.Module, optimizer: Any, memory: Memory, *, step: int) -> None:
+    def save(self, objective: nn.Module, optimizer: Any, memory: Memory, *, step: int, machine: dict[str, Any]) -> None:
         start = time.monotonic()
         tensors = {f"model/{name}": weight.detach() for name, weight in objective.named_parameters()}
         for index, kinds in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{kind}": tensor for kind, tensor in kinds.items()}
         tensors |= {f"memory/{name}": tensor for name, tensor in memory.tensors.items()}
-        resume.save(self._folder, tensors=tensors, values={"step": step, "memory": memory.values})
+        resume.save(self._folder, tensors=tensors, values={"step": step, "machine": machine, "memory": memory.values})
         self._last = time.monotonic()
         self._wait = COST * (self._last - start)

@@ -19,8 +19,9 @@ class MaskedWords(nn.Module):
         freeze_unused_heads(model)
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        logits_MV = masked_logits(self.model, batch)
-        return {"loss": F.cross_entropy(logits_MV.float(), batch["targets"])}
+        """The mean over the masked words, 0 where there are none."""
+        logits_MV, targets = masked_logits(self.model, batch), batch["targets"]
+        return {"loss": F.cross_entropy(logits_MV.float(), targets, reduction="mean" if len(targets) else "sum")}
 
     def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Of how many things each loss is the mean, scalars."""

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "sources/documentation": {"pipeline/errors", "pipeline/parent"},
     "sources/hub": {"pipeline/errors"},
     "tasks": {"model/attention", "pipeline/errors"},
-    "text": {"pipeline/errors"},
+    "text": {"pipeline/errors", "pipeline/trouble"},
     "training": {
         "model/states",
         "parameters/task",

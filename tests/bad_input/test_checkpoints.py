@@ -4,13 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForPreTraining, BertTokenizer
+from safetensors.torch import load_file
+from transformers import BertConfig, BertForPreTraining, BertModel, BertTokenizer
 
 from stages import initialize, shrink
 from stages.pipeline.errors import InputError
 from stages.pipeline.stage import Run
+from stages.tasks.classification_rows import SCHEMA
+from stages.tasks.tables import write_labels, write_rows
 from tests.bad_input.project import edit, leftovers, refused, stage
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "##a", "##b"]
@@ -87,7 +91,15 @@ def test_a_tokenizer_with_more_entries_than_embeddings_is_refused(source: Path):
     more = [*PIECES, "##c", "##d"]
     BertTokenizer(vocab={piece: number for number, piece in enumerate(more)}).save_pretrained(source)
     assert message() == (
-        "data/bert: the tokenizer has 35 entries, the model's embeddings 33; they do not belong together"
+        "data/bert: the tokenizer's ids go up to 34, the model's 33 embeddings to 32; they do not belong together"
+    )
+
+
+def test_a_tokenizer_with_an_id_beyond_the_embeddings_is_refused_however_few_its_entries_are(source: Path):
+    ids = {piece: number for number, piece in enumerate(PIECES)} | {"##b": 40}
+    BertTokenizer(vocab=ids).save_pretrained(source)
+    assert message() == (
+        "data/bert: the tokenizer's ids go up to 40, the model's 33 embeddings to 32; they do not belong together"
     )
 
 
@@ -113,6 +125,35 @@ def test_the_script_says_that_a_checkpoint_has_fewer_layers_than_the_student(che
     assert leftovers(checked, "models/shrunk") == []
 
 
+def a_task(project: Path, bert: Path, *models: str) -> None:
+    """What `prepare_task` and the stages before have made, where the checkpoint is each of the models."""
+    data = project / "data/tasks/library"
+    data.mkdir(parents=True)
+    rows = [{"text": "a b", "text_pair": None, "label": label} for label in ("bad", "good")]
+    for split in ("train", "validation", "test"):
+        write_rows(data / f"{split}.parquet", rows, SCHEMA)
+    write_labels(data, ["bad", "good"])
+    for model in models:
+        (project / model).parent.mkdir(parents=True, exist_ok=True)
+        (project / model).symlink_to(bert)
+
+
+def test_a_task_with_longer_inputs_than_the_checkpoint_has_positions_is_refused(checked: Path, bert: Path):
+    a_task(checked, bert, "models/teacher")
+    edit(checked, {"tasks.library.encoding.max_length": 33})
+    found = refused(stage(checked, "finetune_teacher@library"), "finetune_teacher@library")
+    assert found == "sequences of 33 tokens: the model has 32 positions"
+    assert leftovers(checked, "models/tasks/library/teacher") == []
+
+
+def test_a_length_to_measure_above_the_checkpoints_positions_is_refused(checked: Path, bert: Path):
+    a_task(checked, bert, *(f"models/tasks/library/{who}" for who in ("teacher", "student", "onnx")))
+    edit(checked, {"benchmark.lengths": [33, 16]})
+    found = refused(stage(checked, "benchmark@library"), "benchmark@library")
+    assert found == "sequences of 33 tokens: the model has 32 positions"
+    assert leftovers(checked, "reports/tasks/library/benchmark.json") == []
+
+
 def test_a_student_wider_than_the_checkpoint_is_refused(project: Path, bert: Path, monkeypatch: pytest.MonkeyPatch):
     (project / "models").mkdir()
     (project / "models/teacher").symlink_to(bert)
@@ -126,3 +167,48 @@ def test_a_student_wider_than_the_checkpoint_is_refused(project: Path, bert: Pat
         "hidden_size is 14, the teacher's is 12; intermediate_size is 15, the teacher's is 14"
     )
     assert leftovers(project, "models/shrunk") == []
+
+
+def pretrained(project: Path, *, steps: int) -> None:
+    """What `distill` starts from: a checkpoint without heads, pretrained for `steps` steps, and a cut of it."""
+    BertModel(CONFIG).save_pretrained("data/bert")
+    edit(project, {"initialize": {"source": "data/bert", "scratch": None}, "compute.threads": 1})
+    edit(project, {"pretrain.steps": steps, "pretrain.length_doublings": 0, "distill.steps": 1})
+    initialize.main(initialize.Parameters.model_validate({"initialize": {"source": "data/bert", "scratch": None}}), RUN)
+    Path("data/packed").mkdir()
+    for split in ("train", "heldout"):
+        blocks = np.random.default_rng(1).integers(5, len(PIECES), (32, 16), dtype=np.uint16)
+        blocks[:, 0], blocks[:, -1] = 2, 3
+        np.save(f"data/packed/{split}.npy", blocks)
+    done = stage(project, "pretrain")
+    assert done.returncode == 0, done.stderr
+    small = {"num_hidden_layers": 2, "keep_layers": [0, 2], "hidden_size": 12, "num_attention_heads": 2}
+    shrink.main(shrink.Parameters.model_validate({"shrink": small | {"intermediate_size": 7}}), RUN)
+
+
+def heads() -> set[str]:
+    """Which of the pretraining heads models/teacher holds."""
+    names = load_file("models/teacher/model.safetensors")
+    return {name.split(".")[1] for name in names if name.startswith("cls.")}
+
+
+def test_predictions_of_a_checkpoint_without_a_masked_word_head_are_not_distilled(checked: Path, source: Path):
+    pretrained(checked, steps=0)
+    assert heads() == {"seq_relationship"}
+    edit(checked, {"distill.losses.prediction": 0.5})
+    assert refused(stage(checked, "distill"), "distill") == (
+        "params.yaml: distill.losses.prediction is 0.5, but the checkpoint in models/teacher has no masked-word head "
+        "to learn from; wanted is 0, or pretrain.steps above 0, which trains one"
+    )
+    assert leftovers(checked, "models/student", "reports/distill") == []
+    edit(checked, {"distill.losses.prediction": 0})
+    done = stage(checked, "distill")
+    assert done.returncode == 0, done.stderr
+
+
+def test_predictions_of_a_head_that_pretraining_has_trained_are_distilled(checked: Path, source: Path):
+    pretrained(checked, steps=1)
+    assert heads() == {"predictions", "seq_relationship"}
+    edit(checked, {"distill.losses.prediction": 0.5})
+    done = stage(checked, "distill")
+    assert done.returncode == 0, done.stderr

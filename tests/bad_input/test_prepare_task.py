@@ -1,5 +1,6 @@
 """Rows that a task cannot be learnt from, brought to `prepare_task` as a user brings them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "encoding": {"max_length": 32, "doc_stride": 8},
         "decoding": {"max_answer_length": 5, "unanswerable": False},
     },
+    "regression": {"columns": {"text": "text"}, "encoding": {"max_length": 32}, "decoding": {}},
     "ner": {"columns": {"words": "words", "tags": "tags"}, "encoding": {"max_length": 32}, "decoding": {}},
 }
 
@@ -41,6 +43,49 @@ def message(project: Path) -> str:
     assert leftovers(project, "data/tasks") in ([], ["data/tasks"])
     assert leftovers(project, "data/tasks/mine") == []
     return found
+
+
+def declare(project: Path, features: str) -> None:
+    """Say the types of the columns of data/mine, as a data set of the hub does."""
+    write(project, {"data/mine/README.md": f"---\ndataset_info:\n  features:\n{features}---\n"})
+
+
+TEXT_FEATURE = "  - {name: text, dtype: string}\n"
+NAMED_LABEL = "  - {name: label, dtype: {class_label: {names: {'0': bad, '1': good}}}}\n"
+NAMED_TAGS = (
+    "  - {name: tokens, sequence: string}\n"
+    "  - {name: ner_tags, sequence: {class_label: {names: {'0': O, '1': B-place}}}}\n"
+)
+
+
+def labels(project: Path) -> Any:
+    """What `prepare_task` makes of the task's labels."""
+    made = stage(project, NAME)
+    assert made.returncode == 0, made.stderr
+    return json.loads((project / "data/tasks/mine/labels.json").read_text())
+
+
+def test_the_label_column_that_is_not_named_has_the_class_names_of_the_data_set(checked: Path):
+    rows = [{"text": "a first text", "label": 1}, {"text": "another one", "label": 0}]
+    a_task(checked, "classification", train=rows, validation=rows, test=rows)
+    edit(checked, {"tasks.mine.data.columns": {"text": "text"}})
+    declare(checked, TEXT_FEATURE + NAMED_LABEL)
+    assert labels(checked) == ["bad", "good"]
+
+
+def test_the_tag_column_that_is_not_named_has_the_class_names_of_the_data_set(checked: Path):
+    rows = [{"tokens": ["in", "Rome"], "ner_tags": [0, 1]}]
+    a_task(checked, "ner", train=rows, validation=rows, test=rows)
+    edit(checked, {"tasks.mine.data.columns": {}})
+    declare(checked, NAMED_TAGS)
+    assert labels(checked) == ["O", "B-place", "I-place"]
+
+
+def test_classes_in_the_label_column_that_is_not_named_are_no_scores(checked: Path):
+    rows = [{"text": "a first text", "label": 1}, {"text": "another one", "label": 0}]
+    a_task(checked, "regression", train=rows, validation=rows, test=rows)
+    declare(checked, TEXT_FEATURE + NAMED_LABEL)
+    assert message(checked) == "data/mine, split train, row 1: column 'label' holds classes (bad, good); wanted numbers"
 
 
 def test_a_label_that_training_does_not_have_is_named_with_its_row_and_the_labels_there_are(checked: Path):

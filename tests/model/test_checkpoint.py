@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertModel
 
-from stages.model.checkpoint import load_checkpoint, require_positions, save, set_dropout
+from stages.model.checkpoint import has_head, load_checkpoint, require_positions, save, set_dropout
 from stages.model.scratch import from_scratch
 from stages.pipeline.errors import InputError
 from tests.tiny_bert import CONFIG
@@ -65,6 +65,22 @@ def test_a_masked_word_model_keeps_its_head(tmp_path: Path):
     torch.nn.init.normal_(model.cls.predictions.bias)
     model.save_pretrained(tmp_path)
     assert same(load_checkpoint(tmp_path).cls.predictions, model.cls.predictions)
+
+
+@pytest.mark.parametrize(("kind", "whether"), [(BertForMaskedLM, True), (BertForPreTraining, True), (BertModel, False)])
+def test_whether_there_was_a_masked_word_head(tmp_path: Path, kind: Any, whether: bool):
+    kind(BertConfig.from_dict(CONFIG)).save_pretrained(tmp_path)
+    assert has_head(load_checkpoint(tmp_path)) == whether
+
+
+def test_a_head_that_was_drawn_can_be_left_out_and_is_then_missing_again(folder: Path, tmp_path: Path):
+    model = load_checkpoint(folder)
+    save(model, tmp_path / "again", head=False)
+    left_out = load_file(folder / WEIGHTS).keys() - load_file(tmp_path / "again" / WEIGHTS).keys()
+    assert left_out == {name for name in load_file(folder / WEIGHTS) if name.startswith("cls.predictions.")}
+    assert contents(tmp_path / "again")["config.json"] == contents(folder)["config.json"]
+    assert same(BertForPreTraining.from_pretrained(tmp_path / "again").bert, model.bert)
+    assert not has_head(load_checkpoint(tmp_path / "again"))
 
 
 def test_a_folder_without_a_configuration_is_refused(folder: Path):

@@ -28,6 +28,21 @@ def test_the_last_state_counts(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [resume.BEFORE, resume.STATE]
 
 
+def test_a_full_disk_leaves_the_state_before_and_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    resume.save(tmp_path, tensors={"x": torch.ones(2)}, values={"step": 1})
+
+    def full(tensors: object, file: Path, metadata: object) -> None:
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(resume, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        resume.save(tmp_path, tensors={"x": torch.ones(2)}, values={"step": 2})
+    assert [file.name for file in tmp_path.iterdir()] == [resume.STATE]
+    loaded = resume.load(tmp_path)
+    assert loaded is not None and loaded[1] == {"step": 1}
+
+
 def test_where_nothing_was_saved_there_is_nothing(tmp_path: Path):
     assert resume.load(tmp_path) is None
     assert resume.load(tmp_path / "missing") is None

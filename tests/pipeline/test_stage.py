@@ -49,6 +49,8 @@ def main(p: Parameters, run: Run) -> None:
             raise ZeroDivisionError
         case ["full"]:
             raise OSError(28, "No space left on device", "models/teacher")
+        case ["edit", text]:
+            Path("params.yaml").write_text(text)
         case ["drift"]:
             Path("input").write_text("changed")
     with whole("output") as file:
@@ -150,6 +152,26 @@ def test_a_dependency_that_changes_meanwhile_fails_the_stage(project: Path):
     assert result.returncode == 1
     assert result.stderr.startswith("ERROR: plain: input changed while the stage was running")
     assert not (project / "output").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("compute: {threads: 9, other: 4}\n", "compute.threads in params.yaml changed while the stage was running"),
+        ("compute: {other: 4}\n", "compute in params.yaml changed while"),
+        ("compute: {threads: 3\n", "params.yaml cannot be read: "),
+    ],
+)
+def test_a_parameter_that_changes_meanwhile_is_named_and_no_output_is_kept(project: Path, text: str, says: str):
+    result = ran(project, "plain", "edit", text)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"ERROR: plain: {says}") and "Traceback" not in result.stderr
+    assert not (project / "output").exists()
+
+
+def test_a_parameter_of_another_stage_may_change_meanwhile(project: Path):
+    assert ran(project, "plain", "edit", "compute: {threads: 3, other: 5}\n").stderr == ""
+    assert (project / "output").exists()
 
 
 def test_a_dependency_that_is_not_there_is_named(project: Path):

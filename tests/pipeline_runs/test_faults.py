@@ -3,13 +3,18 @@
 The long form of this is `python -m benchmarks.faults`.
 """
 
+import os
 import random
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.killing import Found, disturbed
-from tests.pipeline_runs.clone import output_hashes, run
+from benchmarks.killing import Found, disturbed, resume_points
+from stages.pipeline.drift import content_hash
+from tests.pipeline_runs.clone import ENVIRONMENT, output_hashes, run
 
 pytestmark = pytest.mark.dvc
 
@@ -20,3 +25,16 @@ def test_a_run_that_was_killed_again_and_again_has_the_same_bytes(project: Path,
     assert hashes == output_hashes(run(project, "git", "show", "HEAD:dvc.lock"))
     assert sum(found.kills.values()) >= 8
     assert (found.survivors, found.failed, found.tracebacks) == ([], [], 0)
+
+
+def test_a_training_that_was_killed_goes_on_from_its_resume_point(project: Path) -> None:
+    wanted = content_hash(project / "models/teacher")
+    command = ("dvc", "repro", "--force", "--single-item", "pretrain")
+    first = subprocess.Popen(command, cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not resume_points(project):
+        assert first.poll() is None, "it ended before it had saved"
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert "pretrain: goes on after step" in run(project, *command)
+    assert content_hash(project / "models/teacher") == wanted

@@ -90,9 +90,10 @@ def findings(task: str, *, said: str) -> dict[str, Any]:
     return {"confusion": {"labels": labels, "counts": counts}, "errors": [error] * 3, "errors_of": "student"}
 
 
-def _latency(who: str, runtime: str, precision: str, median: float) -> dict[str, Any]:
+def _latency(who: str, runtime: str, precision: str, median: float, *, length: int = 128) -> dict[str, Any]:
     return {
-        **{"who": who, "runtime": runtime, "precision": precision, "length": 128, "batch_size": 1, "median_ms": median},
+        **{"who": who, "runtime": runtime, "precision": precision, "length": length, "batch_size": 1},
+        **{"median_ms": median},
         **{"p95_ms": median * 1.2, "p99_ms": median * 1.6, "ratio": 9.0 / median},
     }
 
@@ -112,10 +113,19 @@ BENCHMARK = {
     "machine": MACHINE,
     "threads": 2,
     "latency": [
+        _latency("teacher", "torch", "float32", 2.5, length=16),
+        _latency("exported", "onnxruntime", "int8", 0.3, length=16),
         _latency("teacher", "torch", "float32", 9.0),
         _latency("student", "torch", "float32", 3.0),
         _latency("student", "onnxruntime", "float32", 2.0),
         _latency("exported", "onnxruntime", "int8", 0.9),
+    ],
+    "processes": [
+        {**{"who": who, "runtime": runtime, "precision": precision}, **{"load_ms": load, "peak_bytes": peak}}
+        for who, runtime, precision, load, peak in (
+            ("teacher", "torch", "float32", 912.3, 512_000_000),
+            ("exported", "onnxruntime", "int8", 31.2, None),
+        )
     ],
     "throughput": [
         _throughput("teacher", "torch", "float32", 150.0),

@@ -13,6 +13,7 @@ from dvc_render.vega_templates import get_template
 
 from tests.pipeline_runs.clone import COMMIT, ROOT, clone, run
 from tests.readme import command
+from tests.reporting.finished import HOSTILE
 
 pytestmark = pytest.mark.dvc
 
@@ -93,6 +94,8 @@ def test_the_page_of_plots_is_written(cloned: Path, tmp_path: Path) -> None:
     run(cloned, "dvc", "plots", "diff", "HEAD~1", "-o", str(tmp_path / "plots"))
     text = (tmp_path / "plots/index.html").read_text(encoding="utf-8")
     assert text.count("vegaEmbed(") == 14
+    assert HOSTILE not in text and "onerror" in text  # it is there, but ends no script
+    assert text.count("</script") == text.count("<script")
 
 
 @pytest.mark.parametrize("name", ["counts", "curves", "sizes"])

@@ -82,8 +82,9 @@ def test_a_curve_is_written_long_and_without_empty_cells(reported: Path) -> None
 def test_confusion_has_a_row_for_each_pair_of_labels_and_survives_any_label(reported: Path) -> None:
     written = read_table(reported / "reports/confusion/library.tsv")
     assert len(written) == 2 * 4 * 4
-    assert {row["gold"] for row in written} == {HOSTILE, "pandas", "scipy", "torch"}
-    assert sum(int(row["rows"]) for row in written if row["gold"] == row["predicted"] == HOSTILE) == 240
+    shown = HOSTILE.replace("<", "\u2039")
+    assert {row["gold"] for row in written} == {shown, "pandas", "scipy", "torch"}
+    assert sum(int(row["rows"]) for row in written if row["gold"] == row["predicted"] == shown) == 240
 
 
 def test_where_no_task_has_classes_there_is_a_file_that_git_keeps(tmp_path: Path, parameters: Parameters) -> None:

@@ -56,7 +56,7 @@ def test_who_clones_and_pulls_runs_nothing_and_goes_back_and_forth(
     assert stages_run(shell(mate, recipe(DOCUMENT, "Go back, or on"))) <= LIGHT
     assert shell(mate, "git status --porcelain") == ""
     compared = shell(mate, recipe(DOCUMENT, "Compare"), {"HEAD~1": "HEAD~2"})
-    assert "tasks.library.student" in compared and "shrink.num_hidden_layers" in compared
+    assert "reports/metrics/library/student.json" in compared and "shrink.num_hidden_layers" in compared
 
 
 @FOLDER

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from transformers import AutoModel
 
 from stages.model import attention
+from stages.pipeline.parameters import problems
 from stages.tasks.padding import MODEL_INPUTS
 
 PAIRS = [
@@ -41,6 +42,10 @@ WITH_CLASSES = [kind for kind in KINDS if kind != "regression"]
 
 def task(kind: str):
     return importlib.import_module(f"stages.tasks.{kind}")
+
+
+def rows_of(kind: str):
+    return importlib.import_module(f"stages.tasks.{kind}_rows")
 
 
 def encoded(kind: str, tokenizer) -> list[dict]:
@@ -84,10 +89,26 @@ def widened(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def test_every_kind_has_the_same_public_functions():
     wanted = {"HEAD", "build", "encode", "collate", "logits", "hard_loss", "soft_loss", "decode"}
-    wanted_rows = {"Columns", "SCHEMA", "column_names", "read_row", "label_names", "check_row"}
+    wanted_rows = {"Columns", "Encoding", "Decoding", "SCHEMA", "column_names", "read_row", "label_names", "check_row"}
     for kind in KINDS:
         assert wanted <= vars(task(kind)).keys()
-        assert wanted_rows <= vars(importlib.import_module(f"stages.tasks.{kind}_rows")).keys()
+        assert wanted_rows <= vars(rows_of(kind)).keys()
+
+
+@pytest.mark.parametrize("length", ["64", 64.0, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_length_that_is_no_whole_number_is_refused_and_not_read_as_one(kind, length):
+    others = {"doc_stride": 8} if kind == "qa" else {}
+    assert problems(rows_of(kind).Encoding, {"max_length": 64} | others) == []
+    assert problems(rows_of(kind).Encoding, {"max_length": length} | others) == [
+        f"max_length: got {length!r}, should be a valid integer"
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_that_the_kind_does_not_know_is_refused(kind):
+    for model in (rows_of(kind).Columns, rows_of(kind).Encoding, rows_of(kind).Decoding):
+        assert "other: is not a known key" in problems(model, {"other": 1})
 
 
 def test_the_data_side_imports_neither_torch_nor_transformers():

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.pipeline.errors import InputError
+from stages.pipeline.parameters import problems
 from stages.tasks import qa
+from stages.tasks.qa_rows import Encoding
 
 CONTEXT = "a b c d e f g h i j k l"
 
@@ -70,9 +71,19 @@ def test_a_context_that_tokenizes_to_nothing_has_no_feature_and_no_answer(tokeni
     assert decode(logits, features, rows)[0] == ""
 
 
-def test_a_doc_stride_that_leaves_gaps_is_refused(tokenizer):
-    with pytest.raises(InputError, match="doc_stride is 4; wanted 1 to 3, since with max_length 12"):
-        encode([row(answer=None)], tokenizer, doc_stride=4)
+@pytest.mark.parametrize("max_length", [16, 17, 30])
+def test_the_largest_doc_stride_that_is_accepted_is_the_largest_that_leaves_no_gap(tokenizer, max_length):
+    asked = row(answer=None, question="q " * 50, context="a " * 60)
+
+    def accepted(doc_stride: int) -> bool:
+        return not problems(Encoding, {"max_length": max_length, "doc_stride": doc_stride})
+
+    def whole(doc_stride: int) -> bool:
+        windows = encode([asked], tokenizer, max_length=max_length, doc_stride=doc_stride)
+        return len({begin for window in windows for begin, _ in window["offsets"].tolist()}) == 60
+
+    strides = range(1, max_length)
+    assert [accepted(stride) for stride in strides] == [whole(stride) for stride in strides]
 
 
 @settings(max_examples=60, deadline=None)

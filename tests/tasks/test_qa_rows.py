@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from stages.pipeline.errors import InputError
-from stages.tasks.qa_rows import SCHEMA, Columns, check_row, column_names, label_names, read_row
+from stages.pipeline.parameters import problems
+from stages.tasks.qa_rows import SCHEMA, Columns, Decoding, Encoding, check_row, column_names, label_names, read_row
 
 COLUMNS = Columns(id="key")
 CONTEXT = "Ann sat. Ann ran."
@@ -75,6 +76,20 @@ def test_bad_answers_are_refused_with_what_is_wrong(answers, message):
 def test_a_bad_row_is_refused_with_what_is_wrong(changed, message):
     with pytest.raises(InputError, match=message):
         read("", **changed)
+
+
+@pytest.mark.parametrize("given", ["no", 0, 1.0, None])
+def test_unanswerable_is_true_or_false_and_no_text_that_spells_it(given):
+    (line,) = problems(Decoding, {"max_answer_length": 5, "unanswerable": given})
+    assert line == f"unanswerable: got {given!r}, should be a valid boolean"
+
+
+def test_a_doc_stride_that_leaves_gaps_is_refused():
+    assert problems(Encoding, {"max_length": 17, "doc_stride": 6}) == []
+    assert problems(Encoding, {"max_length": 17, "doc_stride": 7}, section=("tasks", "t", "encoding")) == [
+        "tasks.t.encoding: doc_stride is 7; wanted 1 to 6, since with max_length 17 and a long question a larger step "
+        "skips parts of the context"
+    ]
 
 
 def test_there_are_no_label_names():

@@ -10,6 +10,7 @@ import tracemalloc
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Features, Value
 
 from stages.pipeline.errors import InputError
 from stages.text.files import read_rows
@@ -121,3 +122,22 @@ def test_a_truncated_parquet_file_is_refused_also_where_its_end_is_whole(tmp_pat
     path.write_bytes(whole[:4] + b"\xff" * 2000 + whole[2004:])
     with pytest.raises(InputError, match="cannot be read to its end"):
         rows_of(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "declared", "message"),
+    [
+        ([0, 5], ClassLabel(names=["no", "yes"]), "Class label 5 greater than configured num_classes 2"),
+        (["no", "maybe"], ClassLabel(names=["no", "yes"]), "Invalid string class label maybe"),
+        ([[1], [2]], Value("int64"), "Couldn't cast array of type list<element: int64> to int64"),
+        (["1", "x"], Value("int64"), "Failed to parse string: 'x' as a scalar of type int64"),
+    ],
+)
+def test_a_parquet_file_that_is_not_as_declared_is_refused(tmp_path, written, declared, message):
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"text": ["a", "b"], "label": written}), path)
+    with pytest.raises(InputError) as caught:
+        list(read_rows(path, features=Features({"text": Value("string"), "label": declared})))
+    assert str(caught.value) == (
+        f"{path}: column 'label' is not as the README declares it: {message}; wanted is {declared}"
+    )

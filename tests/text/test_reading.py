@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
@@ -244,3 +246,29 @@ def test_missing_columns_are_named():
     require_columns({"a": 1, "b": 2}, names=["b"], where="here")
     with pytest.raises(InputError, match="here lacks the columns c, d; it has a, b"):
         require_columns(Features({"a": Value("string"), "b": Value("string")}), names=["c", "a", "d"], where="here")
+
+
+LOST = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+UNKNOWN = "Arrow type map<string, int8 ('a')> does not have a datasets dtype equivalent."
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "message"),
+    [
+        (pa.map_(pa.string(), pa.int8()), None, f"ValueError: {UNKNOWN}"),
+        (pa.int8(), "{", f"JSONDecodeError: {LOST}"),
+        (pa.int8(), '{"info": null}', "TypeError: argument of type 'NoneType' is not iterable"),
+        (pa.int8(), '{"info": {"features": {"a": "x"}}}', "AttributeError: 'str' object has no attribute 'items'"),
+        (pa.int8(), '{"info": {"features": {"a": []}}}', "IndexError: list index out of range"),
+    ],
+)
+def test_a_parquet_file_with_columns_that_datasets_does_not_know_is_refused(tmp_path, kind, metadata, message):
+    path = tmp_path / "train.parquet"
+    schema = pa.schema([("a", kind)], metadata={"huggingface": metadata} if metadata else None)
+    pq.write_table(pa.table({"a": pa.array([None], kind)}, schema=schema), path)
+    with pytest.raises(InputError) as caught:
+        open_split(path, config=None, split="train")
+    assert str(caught.value) == (
+        f"{path}: what it says of its columns cannot be read ({message}); wanted are types that the library datasets "
+        "knows and, if there is metadata called 'huggingface', what that library writes"
+    )

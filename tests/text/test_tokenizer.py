@@ -131,3 +131,35 @@ def test_two_descriptions_that_differ_are_refused(folder):
     path.write_text(path.read_text().replace('"do_lower_case": true', '"do_lower_case": false'))
     with pytest.raises(InputError, match="cannot be told"):
         load_tokenizer(folder)
+
+
+def refusal(folder):
+    with pytest.raises(InputError) as caught:
+        load_tokenizer(folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"])
+def test_settings_that_are_not_json_are_refused(folder, name):
+    (folder / name).write_text("{")
+    assert refusal(folder) == (
+        f"{folder}/{name}: not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    )
+    (folder / name).write_text("[]")
+    assert refusal(folder) == f"{folder}/{name}: holds no JSON object"
+
+
+def test_settings_that_make_no_sense_are_refused(folder):
+    (folder / "tokenizer_config.json").write_text('{"mask_token": 5}')
+    assert refusal(folder) == (
+        f"{folder}/tokenizer.json with tokenizer_config.json cannot be read as a tokenizer: "
+        "Special token mask_token has to be either str or AddedToken but got: <class 'int'>"
+    )
+
+
+def test_a_vocabulary_that_is_not_utf_8_is_refused(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes("[PAD]\n\u00e9\n".encode("latin-1"))
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/vocab.txt cannot be read as a tokenizer: "
+        "Error while initializing WordPiece: stream did not contain valid UTF-8"
+    )

@@ -58,3 +58,8 @@ def test_no_more_than_so_many_blocks_are_measured(model: BertForPreTraining, mon
     monkeypatch.setattr(heldout, "BLOCKS", 5)
     found = heldout.masked_word_scores(model, BLOCKS, masking=MASKING, device=CPU)
     assert found == heldout.masked_word_scores(model, BLOCKS[:5], masking=MASKING, device=CPU)
+
+
+def test_blocks_in_which_no_word_is_masked_score_zero(model: BertForPreTraining):
+    blocks = np.array([[2, 0, 0, 3]], dtype=np.uint16)
+    assert heldout.masked_word_scores(model, blocks, masking=MASKING, device=CPU) == {"loss": 0.0, "accuracy": 0.0}

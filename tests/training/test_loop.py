@@ -1,6 +1,7 @@
 """The loop is the textbook's, bit for bit, and a run that was cut off goes on as if it never had been."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from stages.pipeline.errors import InputError
 from stages.training import loop
 from stages.training.loop import Memory, train
+from stages.training.machine import describe
 from stages.training.randomness import generator, seed_dropout
 
 STEPS, RATE, WARMUP, DECAY, SEED = 7, 0.02, 0.3, 0.1, 11
@@ -139,6 +141,23 @@ def test_a_run_that_was_cut_off_ends_with_the_bits_of_one_that_was_not(
     assert same(weights(again), weights(undisturbed))
     assert memory == wanted
     assert (tmp_path / "one/state.safetensors").read_bytes() == (tmp_path / "two/state.safetensors").read_bytes()
+
+
+def test_a_state_of_another_machine_is_not_used(
+    tmp_path: Path, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    save_each_step(monkeypatch)
+    here = describe(accelerator)
+    there = here | {"threads": 64, "packages": here["packages"] | {"torch": "1.0"}}
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "describe", lambda _: there)
+        cut_off(tmp_path, accelerator, after=4, make=lambda: Objective(dropout=0.0))
+    steps, _ = started(Objective(dropout=0.0), tmp_path, accelerator)
+    assert list(steps) == list(range(1, STEPS + 1))
+    said = (
+        f"is not used, since it was made with threads 64 (here {here['threads']}), torch 1.0 (here {version('torch')})"
+    )
+    assert said in capsys.readouterr().out
 
 
 def test_means_of_the_curve_go_on_over_a_cut(tmp_path: Path, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch):

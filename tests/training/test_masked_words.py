@@ -74,6 +74,14 @@ def test_the_loss_is_the_cross_entropy_and_the_unused_heads_get_no_gradient(mode
     }  # fmt: skip
 
 
+def test_the_loss_of_no_masked_word_is_zero_and_moves_nothing(model):
+    masking = dataclasses.replace(MASKING, probability=0.0)
+    loss = MaskedWords(model)(mask_blocks(BLOCKS, masking=masking, position=(1, 2), device=CPU))["loss"]
+    assert loss.item() == 0.0
+    loss.backward()
+    assert all(weight.grad is None or not weight.grad.any() for weight in model.parameters())
+
+
 def test_a_step_has_its_rows_and_its_masks_whenever_it_is_asked():
     blocks = np.arange(5, 5 + 6 * 12, dtype=np.uint16).reshape(6, 12)
     steps = [masked_batch(blocks, step, batch_size=4, seed=8, masking=MASKING, device=CPU) for step in (7, 3, 7)]

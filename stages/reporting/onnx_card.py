@@ -1,0 +1,34 @@
+"""The card of a folder with ONNX files, in the format of the Hugging Face hub."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCardData
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+EXACT, SMALL = "model.onnx", "model_int8.onnx"
+KINDS = {
+    EXACT: "float32, standard operators",
+    SMALL: "int8 by channel, attention fused, for onnxruntime on processors",
+}
+
+
+def onnx_card(task: str, exported: Mapping[str, Any], *, sizes: Mapping[str, int], rows: int) -> str:
+    """The card of a task's student. `exported` is export.json, `sizes` are bytes by file, `rows` those of the test."""
+    head = ModelCardData(
+        model_name=task, library_name="onnx", license="unknown", tags=["bert", "onnx"], metrics=[exported["metric"]]
+    )
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    body = environment.get_template("onnx_card.md").render(
+        task=task,
+        metric=exported["metric"],
+        scores={EXACT: exported["scores"]["torch"], SMALL: exported["scores"]["int8"]},
+        difference=exported["largest_difference"],
+        sizes=sizes,
+        kinds=KINDS,
+        rows=rows,
+    )
+    return f"---\n{head.to_yaml(line_break=chr(10))}\n---\n\n{body}\n"
