@@ -1,5 +1,6 @@
 """Model cards as the hub reads them."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from stages.report import Parameters, _source
 from stages.reporting.card import card
 from stages.reporting.onnx_card import onnx_card
 from stages.reporting.summary import headline
+from tests.pipeline_runs.clone import ENVIRONMENT
+from tests.readme import command
 from tests.reporting.finished import BENCHMARK, evaluated
 
 HUB: dict[str, str | None] = {"name": "glue/sst2", "repository": "nyu-mll/glue", "revision": "0" * 40}
@@ -73,6 +76,16 @@ def test_data_that_is_not_of_the_hub_is_named_and_nothing_more() -> None:
 def test_every_task_has_one(reported: Path, parameters: Parameters) -> None:
     cards = sorted((reported / "reports/cards").glob("*/README.md"))
     assert [file.parent.name for file in cards] == sorted(parameters.tasks)
+
+
+@pytest.mark.parametrize("place", ["models/tasks", "reports/cards"])
+def test_the_readmes_words_for_publishing_are_those_of_the_hubs_command(place: str, tmp_path: Path) -> None:
+    words = command(f"hf upload NAME {place}")
+    (tmp_path / words[3]).parent.mkdir(parents=True)
+    (tmp_path / words[3]).write_text("a file")
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_none", "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(words, cwd=tmp_path, env=ENVIRONMENT | nowhere, capture_output=True, text=True)
+    assert (done.returncode, "ConnectError" in done.stderr) == (1, True), done.stderr
 
 
 def test_where_on_the_hub_data_is_from_is_what_params_yaml_says(parameters: Parameters) -> None:

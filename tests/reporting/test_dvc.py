@@ -27,7 +27,7 @@ def commit(folder: Path, subject: str) -> None:
 
 @pytest.fixture(scope="module")
 def cloned(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of a project with two reports in its past, the second with another score and another confusion."""
+    """A clone of a project with a report on `main` and one on a branch, with another score and another parameter."""
     base = tmp_path_factory.mktemp("compared")
     project = clone(base / "project")
     for name in KEPT:
@@ -35,28 +35,31 @@ def cloned(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         (shutil.copytree if (reported / "reports" / name).is_dir() else shutil.copy)(reported / "reports" / name, place)
     commit(project, "first")
+    run(project, "git", "branch", "-M", "main")
+    run(project, "git", "checkout", "-q", "-b", "branch")
     file = project / "reports/metrics/library/student.json"
     file.write_text(file.read_text().replace('"score": 0.69,', '"score": 0.65,'))
     (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("steps: 80", "steps: 81"))
     commit(project, "second")
     run(base, "git", "clone", "-q", str(project), "clone")
+    run(base / "clone", "git", "branch", "-q", "main", "origin/main")
     return base / "clone"
 
 
 def test_metrics_show_is_one_table_with_a_row_for_each_task_and_model(cloned: Path) -> None:
-    head, *rows = [line for line in run(cloned, "dvc", "metrics", "show").splitlines() if line]
+    head, *rows = [line for line in run(cloned, *command("dvc metrics show")).splitlines() if line]
     assert len(rows) == 3 * 4 + 2 + 3 * 2
     assert head.split() == ["Path", *sorted(head.split()[1:])] and len(head.split()) == 13
     assert max(map(len, rows)) < 220
 
 
 def test_metrics_diff_names_what_changed_and_nothing_else(cloned: Path) -> None:
-    head, *rows = [line.split() for line in run(cloned, "dvc", "metrics", "diff", "HEAD~1").splitlines() if line]
+    head, *rows = [line.split() for line in run(cloned, *command("dvc metrics diff main")).splitlines() if line]
     assert rows == [["reports/metrics/library/student.json", "score", "0.69", "0.65", "-0.04"]]
 
 
 def test_params_diff_names_the_parameter(cloned: Path) -> None:
-    assert json.loads(run(cloned, "dvc", "params", "diff", "HEAD~1", "--json")) == {
+    assert json.loads(run(cloned, *command("dvc params diff"), "--json")) == {
         "params.yaml": {"distill.steps": {"old": 80, "new": 81, "diff": 1}}
     }
 
@@ -67,9 +70,9 @@ def test_experiments_are_what_was_changed_beside_the_students_scores(cloned: Pat
     assert [row[2:4] for row in rows if row[2]] == [["0.65", "81"], ["0.65", "81"], ["0.69", "80"]]
 
 
-@pytest.mark.parametrize("words", [("show",), ("diff", "HEAD~1")])
-def test_plots_have_curves_confusion_and_sizes(cloned: Path, words: tuple[str, ...]) -> None:
-    shown = json.loads(run(cloned, "dvc", "plots", *words, "--json"))
+@pytest.mark.parametrize("words", [["dvc", "plots", "show"], command("dvc plots diff")], ids=" ".join)
+def test_plots_have_curves_confusion_and_sizes(cloned: Path, words: list[str]) -> None:
+    shown = json.loads(run(cloned, *words, "--json"))
     assert not shown.get("errors")
     names = {re.sub(r"^.*reports/", "", name) for name in shown["data"]}
     curves = {f"curves/{task}_{name}.tsv" for task in TASKS for name in ("teacher", "intermediate", "student")}
@@ -91,7 +94,7 @@ def test_plots_are_shown_where_no_task_has_classes(cloned: Path, tmp_path: Path)
 
 
 def test_the_page_of_plots_is_written(cloned: Path, tmp_path: Path) -> None:
-    run(cloned, "dvc", "plots", "diff", "HEAD~1", "-o", str(tmp_path / "plots"))
+    run(cloned, *command("dvc plots diff"), "-o", str(tmp_path / "plots"))
     text = (tmp_path / "plots/index.html").read_text(encoding="utf-8")
     assert text.count("vegaEmbed(") == 14
     assert HOSTILE not in text and "onerror" in text  # it is there, but ends no script
