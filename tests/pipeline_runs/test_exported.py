@@ -26,7 +26,7 @@ inputs = {"input_ids": encoded.ids, "attention_mask": encoded.attention_mask, "t
 session = onnxruntime.InferenceSession(f"{folder}/model_int8.onnx", providers=["CPUExecutionProvider"])
 found = session.run(None, {name: np.array([ids], dtype=np.int64) for name, ids in inputs.items()})
 outputs = {output.name: array[0].tolist() for output, array in zip(session.get_outputs(), found)}
-labels = json.load(open(f"{folder}/config.json"))["id2label"]
+labels = json.load(open(f"{folder}/config.json")).get("id2label", {})
 print(json.dumps({"ids": encoded.ids, "outputs": outputs, "labels": list(labels.values())}))
 """
 
