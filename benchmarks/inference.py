@@ -1,6 +1,6 @@
 """How fast a small BERT answers, beside a large one in PyTorch: random weights, whose values do not change a time.
 
-`python -m benchmarks.inference --rounds 100` writes benchmarks/inference.md. Every round times every model once, so
+`python -m benchmarks.inference --rounds 100` writes benchmarks/inference.md. Every round times every model, so
 that the noise of the machine hits all alike; a ratio is the median of the rounds' own ratios, with their range.
 """
 
@@ -86,7 +86,8 @@ def main() -> None:
 
 `python -m benchmarks.inference --rounds {options.rounds}`: one sequence at a time, {threads} threads,
 {processor}, {versions}. Times faster than the teacher in PyTorch float32: the median of the
-rounds' own ratios, and their 5th to 95th percentile. Float32 ONNX is standard operators; int8 has fused attention and
+rounds' own ratios, and their 5th to 95th percentile. A model is called twice in its turn, of which the second counts:
+it has its weights in the caches, as a service has that answers all the time. Float32 ONNX is standard operators; int8 has fused attention and
 weights of 7 bits by channel (`stages/runtime/onnx_file.py`).
 """
     text = "\n".join([head, *tables])
