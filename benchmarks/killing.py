@@ -1,5 +1,6 @@
 """Run the pipeline while killing it at random moments, in an environment unlike that of an undisturbed run."""
 
+import contextlib
 import os
 import random
 import re
@@ -124,9 +125,17 @@ def status_of(process: psutil.Process) -> str | None:
     """
     try:
         status = process.status()
-        return None if status == psutil.STATUS_ZOMBIE else f"{status} {' '.join(process.cmdline())}"
+        return None if status == psutil.STATUS_ZOMBIE else f"{status} {command_of(process)}"
     except psutil.NoSuchProcess:
         return None
+
+
+def command_of(process: psutil.Process) -> str:
+    """Its command line; empty for one that is dead, which one of a listing may be by the time that it is asked."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def start(project: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -139,7 +148,8 @@ def start(project: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
 def kill(kind: str, process: subprocess.Popen[str], family: list[psutil.Process]) -> None:
     stages = stages_in(family)
     if kind == "kill the stage" and stages:
-        stages[0].kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            stages[0].kill()
     elif kind == "kill dvc":
         process.kill()
     elif kind == "terminate":
@@ -153,12 +163,12 @@ def kill(kind: str, process: subprocess.Popen[str], family: list[psutil.Process]
 def work_since_point(project: Path, family: list[psutil.Process]) -> float:
     """Seconds that the running stage has worked since it started or saved a resume point; 0 where none runs."""
     started = [one.create_time() for one in stages_in(family)]
-    saved = [point.stat().st_mtime for point in resume_points(project)]
+    saved = [time_of(point) for point in resume_points(project)]
     return max(0.0, time.time() - max(started + saved)) if started else 0.0
 
 
 def stages_in(family: list[psutil.Process]) -> list[psutil.Process]:
-    return [one for one in family[1:] if one.is_running() and "stages." in " ".join(one.cmdline())]
+    return [one for one in family[1:] if "stages." in command_of(one)]
 
 
 def note(found: Found, kind: str, output: str, *, lost: float) -> None:
@@ -173,7 +183,15 @@ def resume_points(project: Path) -> list[Path]:
     return list((project / ".state/resume").rglob("*.safetensors"))
 
 
+def time_of(point: Path) -> float:
+    """When it was saved; 0 for one that a running stage has since removed."""
+    try:
+        return point.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def cut_newest(project: Path, chance: random.Random) -> None:
     if points := resume_points(project):
-        newest = max(points, key=lambda point: point.stat().st_mtime)
+        newest = max(points, key=time_of)
         os.truncate(newest, chance.randrange(newest.stat().st_size))

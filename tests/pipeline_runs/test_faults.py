@@ -7,12 +7,14 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.killing import Found, disturbed, resume_points
+from benchmarks.killing import Found, command_of, disturbed, resume_points
 from stages.pipeline.drift import content_hash
 from tests.pipeline_runs.clone import ENVIRONMENT, output_hashes, run
 
@@ -25,6 +27,16 @@ def test_a_run_that_was_killed_again_and_again_has_the_same_bytes(project: Path,
     assert hashes == output_hashes(run(project, "git", "show", "HEAD:dvc.lock"))
     assert sum(found.kills.values()) >= 8
     assert (found.survivors, found.failed, found.tracebacks) == ([], [], 0)
+
+
+def test_a_process_that_has_ended_has_no_command() -> None:
+    """One that nobody has collected yet has none either: a stage may end between its listing and the question."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(ended.pid)
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert (process.status(), command_of(process)) == (psutil.STATUS_ZOMBIE, "")
+    ended.wait()
+    assert command_of(process) == ""
 
 
 def test_a_training_that_was_killed_goes_on_from_its_resume_point(project: Path) -> None:

@@ -1,5 +1,6 @@
 """Processes that serve on a port of this machine alone, to be killed at any moment and started again."""
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -37,7 +38,8 @@ class Server:
         family = [psutil.Process(process.pid) for process in self._processes if process.poll() is None]
         family += [child for parent in family for child in parent.children(recursive=True)]
         for process in family:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         for process in self._processes:
             process.wait()
         psutil.wait_procs(family, timeout=PATIENCE)
