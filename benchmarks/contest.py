@@ -62,15 +62,17 @@ def as_loaded(model: Any) -> Any:
     return model
 
 
-def imitation(student: Any, teacher: Any) -> Imitation:
+def imitation(student: Any, teacher: Any, *, one: bool = False) -> Imitation:
     """All of TinyBERT's losses between inner states, each with weight 1; its projections train along.
 
-    They start at random, since a random student was not cut out of its teacher.
+    They start at random, since a random student was not cut out of its teacher. With `one`, all are the same one.
     """
     maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
     torch.manual_seed(len(maps))
-    for one in maps:
-        nn.init.normal_(cast(nn.Linear, one).weight, std=student.config.initializer_range)
+    for each in maps:
+        nn.init.normal_(cast(nn.Linear, each).weight, std=student.config.initializer_range)
+    if one:
+        maps = nn.ModuleList([maps[0]] * len(maps))
     weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
     return Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
 
@@ -116,7 +118,7 @@ class Watch(TrainerCallback):
 
 
 def train_by_trainer(model: Any, rows: Any, collator: Any, *, steps: int, batch_size: int, best: bool) -> Watch:
-    """`steps` steps of transformers.Trainer; with `best`, in bf16 and with the fused optimizer."""
+    """`steps` steps of transformers.Trainer; with `best`, in bf16, the fused optimizer, rows of a length together."""
     machine()
     torch.use_deterministic_algorithms(False)
     watch = Watch()
@@ -126,6 +128,7 @@ def train_by_trainer(model: Any, rows: Any, collator: Any, *, steps: int, batch_
             weight_decay=DECAY, logging_steps=max(1, steps // loop.POINTS), save_strategy="no", report_to=[],
             use_cpu=True, disable_tqdm=True, remove_unused_columns=False, bf16=best, seed=1,
             optim="adamw_torch_fused" if best else "adamw_torch",
+            train_sampling_strategy="group_by_length" if best else "random",
         )  # fmt: skip
         Trainer(model, arguments, data_collator=collator, train_dataset=rows, callbacks=[watch]).train()
     return watch

@@ -1,7 +1,8 @@
 """How much of what the machine's matrix multiplication can do at best a training reaches."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import mean
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -40,14 +41,14 @@ def operations(training: Training, *, steps: int) -> float:
 
 
 def section(
-    trainings: Mapping[str, Callable[[], Training]], tokens_per_second: Mapping[str, float], *, steps: int
+    trainings: Mapping[str, Callable[[], Sequence[Training]]], tokens_per_second: Mapping[str, float], *, steps: int
 ) -> str:
-    """A part of a benchmark's page, on trainings that have the speeds of the same names."""
+    """A part of a benchmark's page, on phases that have as many steps each, and the speeds of the same names."""
     rows: list[str] = []
     for what, make in trainings.items():
-        training = make()
-        dtype = torch.bfloat16 if training.accelerator.mixed_precision == "bf16" else torch.float32
-        best, needed = peak(dtype), operations(training, steps=steps)
+        phases = make()
+        dtype = torch.bfloat16 if phases[0].accelerator.mixed_precision == "bf16" else torch.float32
+        best, needed = peak(dtype), mean(operations(phase, steps=steps) for phase in phases)
         share = needed * tokens_per_second[what] / best
         rows.append(f"| {what} | {needed / 1e6:.1f} | {best / 1e9:.0f} | {share:.2f} |")
     return f"""## Against the machine

@@ -95,7 +95,8 @@ def speeds(tokenizer: Any, *, rounds: int, steps: int) -> tuple[list[str], str]:
         found = rounds_of({who: partial(measure, run, name) for who, run in CONTENDERS.items()}, rounds=rounds)
         rows += lines(found, what=name)
         reached[name] = median_speed(found)
-    return rows, section({name: partial(training, name, blocks, tokenizer) for name in SHAPES}, reached, steps=steps)
+    trainings = {name: (lambda name=name: [training(name, blocks, tokenizer)]) for name in SHAPES}
+    return rows, section(trainings, reached, steps=steps)
 
 
 def curves_of(tokenizer: Any, *, steps: int) -> list[str]:

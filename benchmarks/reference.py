@@ -1,4 +1,7 @@
-"""The models and the optimizer of TinyBERT's authors, from a copy of their code that is no part of this project."""
+"""The models and the optimizer of TinyBERT's authors, from a copy of their code that is no part of this project.
+
+What is measured here was measured with their commit 0598f02 of January 2024.
+"""
 
 import sys
 import types

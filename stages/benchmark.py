@@ -55,7 +55,7 @@ def main(p: Parameters, run: Run) -> None:
     kind, labels = import_module(f"stages.tasks.{p.task.kind}"), read_labels(Path("data/tasks") / run.key)
     models = {who: kind.build(folder / who, labels=labels, seed=0).eval() for who in ("teacher", "student")}
     for model in models.values():
-        require_positions(max(options.lengths), model.config)
+        require_positions(max(options.lengths), model.config, key="a length of benchmark.lengths")
         model.set_attn_implementation("sdpa")  # what anyone gets who loads it
     with tempfile.TemporaryDirectory() as place:
         ways = _ways(models, folder / "onnx", exported_teacher=Path(place), threads=threads)

@@ -48,7 +48,7 @@ def main(p: Parameters, run: Run) -> None:
     teacher, student = (load_checkpoint(folder).to(accelerator.device) for folder in (TEACHER, SHRUNK))
     _require_head(teacher, options)
     blocks, heldout = (read_blocks(Path("data/packed") / f"{split}.npy") for split in ("train", "heldout"))
-    require_positions(blocks.shape[1], teacher.config)
+    require_positions(blocks.shape[1], teacher.config, key="pack.sequence_length")
     masking = masking_for(tokenizer, probability=options.mask_probability, whole_words=options.whole_words,
                           vocab_size=student.config.vocab_size)  # fmt: skip
     maps, imitation, layers = _imitation(student, teacher, options)

@@ -36,7 +36,7 @@ def main(p: Parameters, run: Run) -> None:
     tokenizer = load_tokenizer(Path("models/teacher"))
     scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
     model = scorer.kind.build("models/teacher", labels=scorer.labels, seed=options.seed).to(accelerator.device)
-    require_positions(task.encoding["max_length"], model.config)
+    require_positions(task.encoding["max_length"], model.config, key=f"tasks.{run.key}.encoding.max_length")
     set_dropout(model, hidden=options.dropout)
     validation = scorer.read(data, "validation")
     scorer.require(task.metric, validation.rows)

@@ -35,7 +35,7 @@ def main(p: Parameters, run: Run) -> None:
     tokenizer, model = load_tokenizer(Path("models/tokenizer")), load_checkpoint(Path("models/initial"))
     blocks, heldout = (read_blocks(Path("data/packed") / f"{split}.npy") for split in ("train", "heldout"))
     length = blocks.shape[1]
-    require_positions(length, model.config)
+    require_positions(length, model.config, key="pack.sequence_length")
     masking = masking_for(tokenizer, probability=options.mask_probability, whole_words=options.whole_words,
                           vocab_size=model.config.vocab_size)  # fmt: skip
     set_dropout(model, hidden=options.dropout)

@@ -74,7 +74,8 @@ def set_dropout(model: nn.Module, *, hidden: float) -> None:
             module.p = 0.0 if name.endswith("attention.self.dropout") else hidden
 
 
-def require_positions(length: int, config: BertConfig) -> None:
-    """Raises InputError when sequences of `length` tokens are longer than the model's position embeddings."""
-    if length > config.max_position_embeddings:
-        raise InputError(f"sequences of {length} tokens: the model has {config.max_position_embeddings} positions")
+def require_positions(length: int, config: BertConfig, *, key: str) -> None:
+    """Raises InputError when `length` in tokens, what params.yaml has at `key`, is above the model's positions."""
+    positions = config.max_position_embeddings
+    if length > positions:
+        raise InputError(f"params.yaml: {key} is {length}; wanted is at most {positions}, the model's positions")

@@ -41,12 +41,13 @@ def load_tokenizer(folder: Path) -> BertTokenizer:
     """The BERT tokenizer in `folder`, for which "[MASK]" and the like in a text are plain text, as the text has it.
 
     Raises InputError where there is none, where one of its files is broken, where it is of another kind, where one of
-    BERT's special tokens is missing, or where its two descriptions (tokenizer_config.json, which transformers follows,
-    and tokenizer.json) differ.
+    BERT's special tokens or an id is missing, or where its two descriptions (tokenizer_config.json, which transformers
+    follows, and tokenizer.json) differ.
     """
     described = _describe(folder)
     tokenizer = _load(folder)
     _check_special_tokens(tokenizer, folder=folder)
+    _check_ids(tokenizer, folder=folder)
     used = json.loads(tokenizer.backend_tokenizer.to_str())["normalizer"]
     if described and described["normalizer"] != used:
         raise InputError(
@@ -120,3 +121,10 @@ def _check_special_tokens(tokenizer: BertTokenizer, *, folder: Path) -> None:
     missing = [str(token) for token in tokens if token not in vocabulary]
     if missing:
         raise InputError(f"{folder}: its vocabulary lacks {', '.join(missing)}, which BERT needs")
+
+
+def _check_ids(tokenizer: BertTokenizer, *, folder: Path) -> None:
+    """vocab.txt can only give ids that follow one another."""
+    ids = set(tokenizer.get_vocab().values())
+    if missing := set(range(max(ids))) - ids:
+        raise InputError(f"{folder}: its vocabulary goes up to id {max(ids)}, but no piece has id {min(missing)}")

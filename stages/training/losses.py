@@ -28,10 +28,11 @@ def attention_loss(student_BhLL: torch.Tensor, teacher_BhLL: torch.Tensor, visib
 
 
 def prediction_loss(student_MV: torch.Tensor, teacher_MV: torch.Tensor, *, temperature: float) -> torch.Tensor:
-    """Cross-entropy to the teacher's softened distribution, a mean over positions: equation 10.
+    """Cross-entropy to the teacher's softened distribution, a mean over positions, 0 where none: equation 10.
 
     Times temperature squared, which keeps the size of the gradients (Hinton et al. 2015, section 2); TinyBERT's
     temperature is 1, where it changes nothing.
     """
     target_MV = F.softmax(teacher_MV.float() / temperature, -1)
-    return F.cross_entropy(student_MV.float() / temperature, target_MV) * temperature**2
+    reduction = "mean" if len(target_MV) else "sum"
+    return F.cross_entropy(student_MV.float() / temperature, target_MV, reduction=reduction) * temperature**2

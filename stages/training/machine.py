@@ -16,7 +16,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 KEEP_FREED = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28}
 """Large tensors get no block of their own, nothing is given back, and the heap grows by 256 MiB."""
-PACKAGES = ("accelerate", "numpy", "safetensors", "tokenizers", "torch", "transformers")
+PACKAGES = (
+    *("accelerate", "datasets", "numpy", "onnx", "onnxruntime", "pyarrow"),
+    *("safetensors", "scipy", "tokenizers", "torch", "transformers"),
+)
+MULTIPLIERS = ("avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
+"""Instructions by which kernels for products of matrices are chosen; processors of one name may have others."""
 
 
 def set_up(*, threads: int | Literal["auto"], precision: Precision, cpu: bool = False) -> Accelerator:
@@ -62,7 +67,7 @@ def describe(accelerator: Accelerator) -> dict[str, Any]:
     on_gpu = accelerator.device.type == "cuda"
     return {
         "processor": _processor(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "instructions": _instructions(),
         "gpu": torch.cuda.get_device_name(accelerator.device) if on_gpu else None,
         "threads": torch.get_num_threads(),
         "processes": accelerator.num_processes,
@@ -71,6 +76,11 @@ def describe(accelerator: Accelerator) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {package: version(package) for package in PACKAGES},
     }
+
+
+def _instructions() -> str:
+    able = torch.cpu.get_capabilities()
+    return " ".join([torch.backends.cpu.get_cpu_capability(), *(name for name in MULTIPLIERS if able.get(name))])
 
 
 def _processor() -> str:

@@ -42,10 +42,10 @@ def mean_over_processes(
 
     Each loss is a mean over as many things as its count says, which processes have unequally many of. Gradients are
     averaged over the processes, so that here a loss weighs `processes * count / count of all`. Where its count is 0 a
-    mean is not a number, and counts as 0.
+    mean is not a number, and counts as 0; so does the mean of all where no process has any.
     """
     sums_K = torch.where(counts_K > 0, losses_K, 0.0) * counts_K
     reduced: Any = accelerator.reduce(torch.stack([sums_K.detach(), counts_K]))
-    sums_of_all_K, counts_of_all_K = reduced.unbind()
+    sums_of_all_K, counts_of_all_K = reduced[0], reduced[1].clamp(min=1)
     minimised = (sums_K * accelerator.num_processes / counts_of_all_K).sum()
     return minimised, sums_of_all_K / counts_of_all_K

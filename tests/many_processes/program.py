@@ -1,6 +1,6 @@
 """All training stages after each other as one stage, so that a test starts its processes once.
 
-Environment: DROP is the step of pretraining at which the processes are killed.
+Environment: LABEL and DROP are the training and its step at which the processes are killed.
 """
 
 import os
@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 from torch import distributed
 
-from stages import pretrain
+from stages import distill, finetune_student, pretrain
 from stages.pipeline.stage import Run, run
-from stages.training import loop
+from stages.training import finetuning, loop
 from tests.many_processes import tiny
 
 
@@ -26,7 +26,8 @@ class Parameters(BaseModel):
 def main(p: Parameters, run: Run) -> None:
     loop.FIRST_WAIT = loop.COST = -1.0  # a resume point after each step
     if "DROP" in os.environ:
-        pretrain.train = _dropped
+        for module in (pretrain, distill, finetune_student, finetuning):
+            vars(module)["train"] = _dropped
     for name in p.stages:
         stage = import_module(f"stages.{name}")
         key = "t" if name.startswith("finetune") else ""
@@ -35,10 +36,10 @@ def main(p: Parameters, run: Run) -> None:
             distributed.barrier()  # what this stage has written, the next one reads
 
 
-def _dropped(*arguments: Any, **options: Any) -> Iterator[int]:
+def _dropped(*arguments: Any, label: str, **options: Any) -> Iterator[int]:
     """Training whose launcher is killed in the middle of a step."""
-    for step in loop.train(*arguments, **options):
-        if step == int(os.environ["DROP"]):
+    for step in loop.train(*arguments, label=label, **options):
+        if (label, step) == (os.environ["LABEL"], int(os.environ["DROP"])):
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)
         yield step

@@ -20,7 +20,14 @@ CURVES = [
     "reports/tasks/t/student_curve.tsv",
 ]
 MODELS = ["models/teacher", "models/student", "models/tasks/t/teacher", "models/tasks/t/student"]
-DROP = 5
+TRAININGS = {
+    "pretrain": "reports/pretrain",
+    "distill": "reports/distill",
+    "inner states for t": "reports/tasks/t/student_curve.tsv",
+    "student of t": "reports/tasks/t/student_curve.tsv",
+}
+"""What can be killed, and what is not there then."""
+DROP = 3
 
 
 @dataclass
@@ -70,13 +77,16 @@ def test_one_process_speaks_and_no_other(one: Ran, two: Ran) -> None:
     assert without_speed(two.said) == without_speed(one.said)
 
 
-def test_two_processes_that_were_killed_go_on_to_the_bytes_of_two_that_were_not(two: Ran, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("label", "unmade"), list(TRAININGS.items()))
+def test_two_processes_that_were_killed_go_on_to_the_bytes_of_two_that_were_not(
+    two: Ran, tmp_path: Path, label: str, unmade: str
+) -> None:
     folder = project(tmp_path / "project", stages=STAGES)
-    dropped = Machine(2, environment={"DROP": str(DROP)}).start(folder)
+    dropped = Machine(2, environment={"LABEL": label, "DROP": str(DROP)}).start(folder)
     dropped.communicate(timeout=600)
     assert dropped.returncode == -signal.SIGKILL
-    assert not (folder / "reports").exists()
-    assert f"pretrain: goes on after step {DROP - 1}/" in Machine(2).run(folder)
+    assert not (folder / unmade).exists()
+    assert f"{label}: goes on after step {DROP - 1}/" in Machine(2).run(folder)
     assert Ran(folder, "").outputs() == two.outputs()
 
 

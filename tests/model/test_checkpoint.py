@@ -152,6 +152,6 @@ def test_dropout_is_set_everywhere_but_on_attention(teacher: BertForPreTraining)
 
 
 def test_sequences_longer_than_the_positions_are_refused(teacher: BertForPreTraining):
-    require_positions(40, teacher.config)
-    with pytest.raises(InputError, match="^sequences of 41 tokens: the model has 40 positions$"):
-        require_positions(41, teacher.config)
+    require_positions(40, teacher.config, key="a.b")
+    with pytest.raises(InputError, match="^params.yaml: a.b is 41; wanted is at most 40, the model's positions$"):
+        require_positions(41, teacher.config, key="a.b")

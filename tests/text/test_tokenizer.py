@@ -126,6 +126,15 @@ def test_a_vocabulary_without_a_special_token_is_refused(tmp_path):
         load_tokenizer(tmp_path)
 
 
+def test_a_vocabulary_that_skips_an_id_is_refused(folder):
+    file = folder / "tokenizer.json"
+    described = json.loads(file.read_text(encoding="utf-8"))
+    described["model"]["vocab"]["mask"] = 99
+    file.write_text(json.dumps(described), encoding="utf-8")
+    with pytest.raises(InputError, match=r"goes up to id 99, but no piece has id 14$"):
+        load_tokenizer(folder)
+
+
 def test_two_descriptions_that_differ_are_refused(folder):
     path = folder / "tokenizer_config.json"
     path.write_text(path.read_text().replace('"do_lower_case": true', '"do_lower_case": false'))

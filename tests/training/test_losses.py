@@ -41,6 +41,13 @@ def test_prediction_loss_by_hand():
     assert math.isclose(prediction_loss(student, teacher, temperature=1.0).item(), wanted, rel_tol=1e-6)
 
 
+def test_prediction_loss_of_no_position_is_0():
+    student = torch.zeros(0, 11, requires_grad=True)
+    loss = prediction_loss(student, torch.zeros(0, 11), temperature=2.0)
+    loss.backward()
+    assert loss.item() == 0.0
+
+
 def test_prediction_loss_is_the_divergence_from_the_teacher_and_the_teachers_entropy():
     student, teacher = torch.randn(6, 11, dtype=torch.float32), torch.randn(6, 11)
     p = teacher.softmax(-1)

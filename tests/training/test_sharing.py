@@ -78,6 +78,15 @@ def test_a_loss_weighs_as_many_things_as_it_is_the_mean_of() -> None:
     assert losses.grad is not None and losses.grad.tolist() == [2 * 3 / 4, 0.0]
 
 
+def test_a_loss_that_no_process_has_anything_for_is_0() -> None:
+    losses, counts = torch.tensor([2.0, 7.0], requires_grad=True), torch.tensor([3.0, 0.0])
+    accelerator: Any = Two([[5.0 * 1, 0.0], [1, 0]])
+    minimised, together = mean_over_processes(losses, counts, accelerator)
+    assert together.tolist() == [(2 * 3 + 5 * 1) / 4, 0.0]
+    minimised.backward()
+    assert losses.grad is not None and losses.grad.tolist() == [2 * 3 / 4, 0.0]
+
+
 def test_kinds_count_what_their_losses_are_means_of() -> None:
     batch = {"labels": torch.tensor([[0, ner.UNLABELLED, 2], [ner.UNLABELLED, 1, ner.UNLABELLED]])}
     assert ner.count(batch) == 3
