@@ -23,13 +23,14 @@ from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
 from stages.runtime.contenders import REFERENCE, Way, Ways, in_onnxruntime, in_torch, timed
+from stages.runtime.files import EXACT, SMALL
 from stages.runtime.latency import ratio, summary
 from stages.runtime.onnx_file import write_float32, write_int8
 from stages.runtime.probe import probe
 from stages.tasks.tables import read_labels
 from stages.training.machine import describe, set_up
 
-FILES = {"float32": "model.onnx", "int8": "model_int8.onnx"}
+FILES = {"float32": EXACT, "int8": SMALL}
 EXPORTED = "exported"
 """The student's int8 file, as `evaluate` calls it."""
 WEIGHTS = "model.safetensors"

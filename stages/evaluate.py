@@ -21,6 +21,7 @@ from stages.pipeline.outputs import whole
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
 from stages.reporting.tables import write_json
+from stages.runtime.files import SMALL
 from stages.runtime.onnx_model import OnnxModel
 from stages.tasks.tables import read_rows
 from stages.text.tokenizer import load_tokenizer
@@ -63,7 +64,7 @@ def main(p: Parameters, run: Run) -> None:
 
 def load(who: str, models: Path, kind: Any, *, labels: list[str] | None, device: torch.device) -> Any:
     if who == "exported":
-        return OnnxModel(models / "onnx/model_int8.onnx", threads=torch.get_num_threads())
+        return OnnxModel(models / "onnx" / SMALL, threads=torch.get_num_threads())
     return kind.build(models / who, labels=labels, seed=0).to(device)
 
 

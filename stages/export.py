@@ -17,8 +17,9 @@ from stages.pipeline.errors import InputError
 from stages.pipeline.outputs import whole_folder
 from stages.pipeline.progress import say
 from stages.pipeline.stage import Run, run
-from stages.reporting.onnx_card import EXACT, SMALL, onnx_card
+from stages.reporting.onnx_card import onnx_card
 from stages.reporting.tables import write_json
+from stages.runtime.files import EXACT, SMALL
 from stages.runtime.onnx_file import OPSET, write_float32, write_int8
 from stages.runtime.onnx_model import OnnxModel
 from stages.text.tokenizer import load_tokenizer, save_tokenizer

@@ -1,6 +1,5 @@
 """What the files of a checkpoint claim, compared with each other before anything is allocated for it."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from stages.pipeline.errors import InputError
+from stages.pipeline.json_file import read_object
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 SIZES = (
@@ -45,7 +45,7 @@ def _config(folder: Path) -> dict[str, Any]:
     file = folder / "config.json"
     if not file.exists():
         raise InputError(f"{folder}: there is no config.json, so this is no checkpoint")
-    config = _json(file)
+    config = read_object(file)
     if config.get("model_type") != "bert":
         raise InputError(f"{file}: model_type is {config.get('model_type')!r}, wanted is 'bert'")
     for name in ("is_decoder", "add_cross_attention"):
@@ -63,23 +63,13 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: holds no JSON object")
-    return content
-
-
 def _files(folder: Path) -> list[Path]:
     """model.safetensors, or the files that its index names, all of this folder."""
     if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
     if not (folder / INDEX).exists():
         raise InputError(f"{folder}: no {WEIGHTS} in it; weights in other formats are not read")
-    names = _json(folder / INDEX).get("weight_map")
+    names = read_object(folder / INDEX).get("weight_map")
     if not isinstance(names, dict) or not names:
         raise InputError(f"{folder / INDEX}: there is no weight_map in it")
     for name in names.values():

@@ -1,13 +1,11 @@
 """A model card in the format of the Hugging Face hub: a head in YAML, and what a reader wants to know."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages.reporting.page import count, score
+from stages.reporting.markdown import under_head
 
 LICENSE = "unknown"
 """The hub's word for it: whoever publishes the model knows under what terms its texts may be used."""
@@ -62,12 +60,7 @@ def card(
         metrics=[metric],
         eval_results=results,
     )
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"count": count, "score": score}
-    body = environment.get_template("card.md").render(
-        task=task, metric=metric, found=found, models=models, source=source, split=split, max_length=max_length,
-        length=length, learning=LEARNING[on_corpus, on_task],
+    return under_head(
+        head, "card.md", task=task, metric=metric, found=found, models=models, source=source, split=split,
+        max_length=max_length, length=length, learning=LEARNING[on_corpus, on_task],
     )  # fmt: skip
-    return f"---\n{head.to_yaml(line_break=chr(10))}\n---\n\n{body}\n"

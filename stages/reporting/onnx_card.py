@@ -1,13 +1,13 @@
 """The card of a folder with ONNX files, in the format of the Hugging Face hub."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-EXACT, SMALL = "model.onnx", "model_int8.onnx"
+from stages.reporting.markdown import under_head
+from stages.runtime.files import EXACT, SMALL
+
 KINDS = {
     EXACT: "float32, standard operators",
     SMALL: "int8 by channel, attention fused, for onnxruntime on processors",
@@ -19,10 +19,9 @@ def onnx_card(task: str, exported: Mapping[str, Any], *, sizes: Mapping[str, int
     head = ModelCardData(
         model_name=task, library_name="onnx", license="unknown", tags=["bert", "onnx"], metrics=[exported["metric"]]
     )
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    body = environment.get_template("onnx_card.md").render(
+    return under_head(
+        head,
+        "onnx_card.md",
         task=task,
         metric=exported["metric"],
         scores={EXACT: exported["scores"]["torch"], SMALL: exported["scores"]["int8"]},
@@ -31,4 +30,3 @@ def onnx_card(task: str, exported: Mapping[str, Any], *, sizes: Mapping[str, int
         kinds=KINDS,
         rows=rows,
     )
-    return f"---\n{head.to_yaml(line_break=chr(10))}\n---\n\n{body}\n"

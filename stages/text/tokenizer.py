@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 from transformers import BertTokenizer
 
 from stages.pipeline.errors import InputError
+from stages.pipeline.json_file import read_object
 from stages.pipeline.trouble import explain
 
 # What transformers keeps of how a tokenizer was loaded, and of truncation and padding that were switched on in its
@@ -95,12 +96,7 @@ def _describe(folder: Path) -> dict | None:
 
 def _load(folder: Path) -> BertTokenizer:
     for path in (folder / name for name in SETTINGS if (folder / name).is_file()):
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: not valid JSON: {error}") from error
-        if not isinstance(settings, dict):
-            raise InputError(f"{path}: holds no JSON object")
+        read_object(path)  # names the file, which transformers does not
     try:
         return BertTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever transformers stumbles over here, it is in these files
