@@ -116,3 +116,19 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(copy: Path, tmp_path: Path
         subprocess.run(["umount", str(place)], check=True)
     run(copy, "dvc", "repro")
     assert "up to date" in run(copy, "dvc", "status")
+
+
+def test_a_read_only_folder_is_named_and_the_next_run_goes_on(copy: Path) -> None:
+    """Root may write everywhere, unless that right is given up."""
+    rights = "-dac_override,-dac_read_search"
+    given_up = ("setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}") if os.geteuid() == 0 else ()
+    if given_up and (not shutil.which("setpriv") or subprocess.run([*given_up, "true"]).returncode):
+        pytest.skip("root cannot give its rights up here")
+    place = copy / "data/tasks"
+    shutil.rmtree(place / "library")
+    place.chmod(0o555)
+    message = failed(copy, *given_up, "dvc", "repro", "--force", "--single-item", "prepare_task@library")
+    assert "ERROR: prepare_task@library: permission denied: data/tasks/.library.partial; nothing half" in message
+    place.chmod(0o755)
+    run(copy, "dvc", "repro")
+    assert "up to date" in run(copy, "dvc", "status")
