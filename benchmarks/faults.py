@@ -18,7 +18,7 @@ from benchmarks.killing import AFTER, KINDS, Found, disturbed, start
 from tests.bad_input.project import edit
 from tests.pipeline_runs.clone import ENVIRONMENT, ROOT, Hashes, clone, output_hashes
 
-LONGER = {"pretrain.steps": 900, "distill.steps": 500, "benchmark.rounds": 1}
+LONGER = {"pretrain.steps": 900, "distill.steps": 500, "benchmark.rounds": 5}
 """Changes to the quick preset, so that most kills fall into training."""
 
 
