@@ -62,28 +62,26 @@ def as_loaded(model: Any) -> Any:
     return model
 
 
-def imitation(student: Any, teacher: Any, *, one: bool = False) -> Imitation:
+def imitation(student: Any, teacher: Any) -> Imitation:
     """All of TinyBERT's losses between inner states, each with weight 1; its projections train along.
 
-    They start at random, since a random student was not cut out of its teacher. With `one`, all are the same one.
+    They start at random, since a random student was not cut out of its teacher.
     """
     maps = projections.for_channels(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
     torch.manual_seed(len(maps))
-    for each in maps:
-        nn.init.normal_(cast(nn.Linear, each).weight, std=student.config.initializer_range)
-    if one:
-        maps = nn.ModuleList([maps[0]] * len(maps))
+    for one in maps:
+        nn.init.normal_(cast(nn.Linear, one).weight, std=student.config.initializer_range)
     weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
     return Imitation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
 
 
-def train_here(training: Training, *, steps: int, memory: loop.Memory | None = None) -> Ends:
+def train_here(training: Training, *, steps: int, memory: loop.Memory | None = None, rate: float = RATE) -> Ends:
     """`steps` steps of this project's loop, saving as ever."""
     objective, batches, accelerator = training
     ends = [time.perf_counter()]
     with tempfile.TemporaryDirectory() as folder:
         for _ in loop.train(
-            objective, batches=batches, steps=steps, rate=RATE, warmup=WARMUP, weight_decay=DECAY, seed=1,
+            objective, batches=batches, steps=steps, rate=rate, warmup=WARMUP, weight_decay=DECAY, seed=1,
             memory=memory or loop.Memory(), accelerator=accelerator, folder=Path(folder), label=OURS,
         ):  # fmt: skip
             ends.append(time.perf_counter())
