@@ -166,6 +166,9 @@ split, over real tokens and computed alike for both, both students and their pro
 | trained by | {options.distil_steps // 2} steps | {options.distil_steps} steps |
 |---|---|---|
 {chr(10).join(distilled)}
+
+The authors' first phase keeps its learning rate to the end, where this project's rises and falls; and their optimizer's
+first steps are longer (see general distillation).
 """
 
 
