@@ -60,7 +60,7 @@ def other_environment(folder: Path) -> dict[str, str]:
     """An environment unlike that of the undisturbed run."""
     (folder / "temporary").mkdir(parents=True)
     return ENVIRONMENT | {"PYTHONHASHSEED": "4242", "TMPDIR": str(folder / "temporary"), "USER": "somebody", "LOGNAME":
-                          "somebody", "LC_ALL": "C", "TZ": "Asia/Kathmandu"}  # fmt: skip
+                          "somebody", "LC_ALL": "C", "TZ": "Asia/Kathmandu", "SHELL": "/bin/sh"}  # fmt: skip
 
 
 def disturbed(

@@ -11,6 +11,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def die_with_parent() -> None:
     """Ask Linux for SIGKILL when the parent ends, so that a killed `dvc` leaves no writer behind. Nothing elsewhere.
 
+    The parent is dvc itself since dvc.yaml starts a stage with `exec`, in the place of the shell.
     SIGTERM would not do: a program that was started where it is ignored, as some services do, ignores it too.
     """
     if sys.platform != "linux":

@@ -6,10 +6,12 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stages.reporting.formats import FILTERS
+
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-ENVIRONMENT.filters |= {"count": "{:,}".format, "score": "{:.3f}".format}
+ENVIRONMENT.filters |= FILTERS
 
 
 def under_head(head: ModelCardData, template: str, **content: Any) -> str:

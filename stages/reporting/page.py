@@ -6,6 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stages.reporting.formats import FILTERS
+
 HERE = Path(__file__).parent
 TEMPLATES = ("base.html", "parts.html", "page.html")
 """The frame of every page, tables and figures, the report."""
@@ -19,7 +21,7 @@ def render(template: str = "page.html", *, folder: Path = HERE, **content: Any) 
     environment = Environment(
         loader=FileSystemLoader([folder, HERE]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"count": count, "percent": percent, "score": score, "short": short, "verdict": verdict}
+    environment.filters |= FILTERS
     style = (HERE / "style.css").read_text(encoding="utf-8")
     return environment.get_template(template).render(style=style, **content)
 
@@ -36,30 +38,3 @@ def leaves(tree: Mapping[str, Any], *above: str) -> dict[str, Any]:
         path = (*above, str(key))
         found |= leaves(value, *path) if isinstance(value, dict) else {".".join(path): value}
     return found
-
-
-def count(number: int) -> str:
-    return f"{number:,}"
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
-
-
-def score(number: float) -> str:
-    return f"{number:.3f}"
-
-
-def short(number: float) -> str:
-    """Three digits and what they count: 1.52 M."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number} "
-
-
-def verdict(one: Mapping[str, Any]) -> str:
-    """A difference from the teacher, and whether other test rows could turn it around."""
-    low, high = one["versus_teacher_low"], one["versus_teacher_high"]
-    said = "within noise" if low <= 0 <= high else "better" if low > 0 else "worse"
-    return f"{one['versus_teacher']:+.3f} ({low:+.3f} to {high:+.3f}): {said}"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stages.report import Parameters
-from stages.reporting.page import leaves, short, verdict
+from stages.reporting.formats import short, verdict
+from stages.reporting.page import leaves
 from tests.reporting.conftest import make_report
 from tests.reporting.finished import HOSTILE, finish
 
