@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 REMOTES := .venv/remotes
 SWIFT := .venv/swift/ready
+AZURITE := .venv/azurite/ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: run test check setup remotes servers
@@ -17,9 +18,9 @@ run: setup
 	@echo "Its history: .venv/bin/python -m tools.history"
 	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/student')"
 
-# Two at a time, since the tests of whole pipelines wait more than they compute; threads of two wait asleep.
+# Two at a time, since the tests of whole pipelines wait more than they compute.
 test: check servers
-	OMP_WAIT_POLICY=PASSIVE pytest -n 2 --dist loadfile --no-loadscope-reorder
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	ruff check
@@ -41,10 +42,14 @@ $(REMOTES): requirements-remotes.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-remotes.txt
 	touch $(REMOTES)
 
-# Servers for the tests of remotes. OpenSSH and Apache are Debian packages, which .ci/run installs; without them, tests skip.
-servers: remotes $(SWIFT)
+# Servers for the tests of remotes; without one, its tests skip. OpenSSH and Apache are Debian packages, which .ci/run installs.
+servers: remotes $(SWIFT) $(AZURITE)
 
 $(SWIFT): tests/sharing/requirements-swift.txt $(READY)
 	$(BIN)/python -m venv .venv/swift
 	.venv/swift/bin/python -m pip install --quiet --disable-pip-version-check -r tests/sharing/requirements-swift.txt
 	touch $(SWIFT)
+
+$(AZURITE): $(READY)
+	mkdir -p $(@D)
+	npm install --prefix $(@D) --no-audit --no-fund --silent azurite@3.37.0 && touch $(AZURITE) || echo "no Azurite"

@@ -14,6 +14,18 @@ FIRST = "pipeline_runs/test_quick.py"
 LONG = ("sharing/test_round_trip.py", "pipeline_runs/test_faults.py", "pipeline_runs/test_damage.py")
 
 
+def pytest_configure() -> None:
+    """Each of pytest-xdist's workers keeps to cores of its own, as many as the others': `threads: auto` counts them.
+
+    Threads that wait for a core which another worker's threads hold make a training several times slower.
+    """
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        cores = sorted(os.sched_getaffinity(0))
+        share = max(1, len(cores) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+        first = int(worker.removeprefix("gw")) * share % len(cores)
+        os.sched_setaffinity(0, cores[first : first + share])
+
+
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the project as it stands, the quick preset run through and committed. Tests work in a copy of it."""
