@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sharing.objects import Folder
 from tests.sharing.remote import MISSING, Remote
 from tests.sharing.server import HOST, Server, free_port
 
@@ -39,15 +40,14 @@ def apache(folder: Path) -> Remote:
     if program is None or not MODULES.is_dir():
         pytest.skip("Apache is not installed: `apt-get install apache2-bin`")
     port, user = free_port(), "www-data" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    objects = folder / "served/bert"
-    objects.mkdir(parents=True)
+    served = folder / "served"
+    served.mkdir()
     if os.geteuid() == 0:
-        for place in (objects, objects.parent):
-            shutil.chown(place, user)
+        shutil.chown(served, user)
     digest = subprocess.run(["openssl", "passwd", "-apr1", "secret"], check=True, capture_output=True, text=True)
     (folder / "passwords").write_text(f"alice:{digest.stdout}")
     load = "".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so\n" for name in NAMES)
     (folder / "config").write_text(load + CONFIG.format(folder=folder, host=HOST, port=port, user=user))
     server = Server({port: [program, "-D", "FOREGROUND", "-f", folder / "config"]}, log=folder / "log")
     words = {"webdavs://HOST/bert": f"webdav://{HOST}:{port}/bert", "SECRET": "secret"}
-    return Remote("bert", "WebDAV", words, wrong={"SECRET": "guessed"}, server=server, port=port, folder=objects)
+    return Remote("bert", "WebDAV", words, Folder(served / "bert"), {"SECRET": "guessed"}, server, port)

@@ -9,9 +9,11 @@ import pytest
 
 from tests.sharing import pipeline
 from tests.sharing.apache import apache
+from tests.sharing.azurite import azurite
+from tests.sharing.objects import Folder
 from tests.sharing.openssh import openssh
 from tests.sharing.remote import Remote
-from tests.sharing.swift import make_bucket, swift
+from tests.sharing.swift import swift
 from tests.sharing.team import shell
 
 SIZE = 6_000_000  # bytes of the one large file of `small`
@@ -19,11 +21,13 @@ NUMBERS = count()
 
 
 def plain_folder(folder: Path) -> Remote:
-    (folder / "bert").mkdir()
-    return Remote("bert", "A folder", {"/mnt/team/bert": str(folder / "bert")}, folder=folder / "bert")
+    return Remote("bert", "A folder", {"/mnt/team/bert": str(folder / "bert")}, Folder(folder / "bert"))
 
 
-KINDS: dict[str, Callable[[Path], Remote]] = {"folder": plain_folder, "ssh": openssh, "webdav": apache, "s3": swift}
+KINDS: dict[str, Callable[[Path], Remote]] = {
+    **{"folder": plain_folder, "ssh": openssh, "webdav": apache},
+    **{"s3": swift, "azure": azurite},
+}
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +39,7 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Remote]:
         if remote.server is not None:
             remote.server.start()
         try:
-            if request.param == "s3":
-                make_bucket(remote.port)
+            remote.objects.create()
             yield remote
         finally:
             if remote.server is not None:

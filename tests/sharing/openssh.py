@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sharing.objects import Folder
 from tests.sharing.remote import MISSING, Remote
 from tests.sharing.server import HOST, Server, free_port
 
@@ -41,4 +42,4 @@ def openssh(folder: Path) -> Remote:
     url = f"ssh://{getpass.getuser()}@{HOST}:{port}{folder}/bert"
     words = {"ssh://alice@HOST/srv/bert": url, KEY: str(folder / "alice_key")}
     wrong = {KEY: str(folder / "stranger_key")}
-    return Remote("bert", "SSH", words, wrong, server, port, folder / "bert")
+    return Remote("bert", "SSH", words, Folder(folder / "bert"), wrong, server, port)

@@ -2,16 +2,20 @@
 
 import getpass
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.pipeline_runs.clone import ROOT
+from tests.sharing.objects import key
 from tests.sharing.remote import MISSING, Remote
 from tests.sharing.server import HOST, Server, free_port
 
 PROGRAMS = ROOT / ".venv/swift/bin"
-BUCKET, USER = "models", "team:alice"
+BUCKET, USER, ACCOUNT = "models", "team:alice", "AUTH_team"
 STORES = ("account", "container", "object")
 RINGS = """\
 import sys
@@ -42,7 +46,7 @@ use = egg:swift#{name}
 """
 PROXY = """\
 [pipeline:main]
-pipeline = catch_errors gatekeeper s3api tempauth slo proxy-server
+pipeline = catch_errors gatekeeper s3api tempauth container_quotas slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -56,8 +60,30 @@ location = us-east-1
 [filter:tempauth]
 use = egg:swift#tempauth
 user_team_alice = secret .admin
+[filter:container_quotas]
+use = egg:swift#container_quotas
 [filter:slo]
 use = egg:swift#slo
+"""
+
+
+INSIDE = """\
+[DEFAULT]
+swift_dir = {folder}
+[pipeline:main]
+pipeline = proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+"""
+QUOTA = """\
+import sys
+from swift.common import internal_client, utils
+folder, account, bucket, size = sys.argv[1:]
+utils.set_swift_dir(folder)
+client = internal_client.InternalClient(f"{folder}/inside.conf", "tests", 1)
+used = int(client.get_container_metadata(account, bucket, "x-container-")["bytes-used"])
+quota = str(used + int(size)) if size else ""
+client.set_container_metadata(account, bucket, {"quota-bytes": quota}, "x-container-meta-")
 """
 
 
@@ -74,16 +100,57 @@ def swift(folder: Path) -> Remote:
     for name, port in ports.items():
         common = COMMON.format(folder=folder, host=HOST, port=port, user=getpass.getuser())
         (folder / f"{name}.conf").write_text(common + (PROXY if name == "proxy" else STORE.format(name=name)))
+    (folder / "inside.conf").write_text(INSIDE.format(folder=folder))
     commands = {port: [PROGRAMS / f"swift-{name}-server", folder / f"{name}.conf"] for name, port in ports.items()}
     words = {"s3://BUCKET/bert": f"s3://{BUCKET}/bert", "https://HOST": f"http://{HOST}:{ports['proxy']}",
              "KEY": USER, "SECRET": "secret"}  # fmt: skip
     server = Server(commands, log=folder / "log")
-    return Remote("bert", "S3", words, wrong={"SECRET": "guessed"}, server=server, port=ports["proxy"])
+    objects, wrong = Bucket(folder, ports["proxy"], "bert"), {"SECRET": "guessed"}
+    return Remote("bert", "S3", words, objects, wrong, server, ports["proxy"], "endpointurl")
 
 
-def make_bucket(port: int) -> None:
-    """No dvc command makes one."""
-    session = pytest.importorskip("botocore.session", reason=MISSING).get_session()
-    store = session.create_client("s3", endpoint_url=f"http://{HOST}:{port}", region_name="us-east-1",
-                                        aws_access_key_id=USER, aws_secret_access_key="secret")  # fmt: skip
-    store.create_bucket(Bucket=BUCKET)
+class Bucket:
+    """Objects below a prefix of one bucket."""
+
+    def __init__(self, folder: Path, port: int, prefix: str) -> None:
+        self._folder, self._port, self._prefix = folder, port, prefix
+
+    def create(self) -> None:
+        """No dvc command makes one."""
+        self._client().create_bucket(Bucket=BUCKET)
+
+    def fresh(self, name: str) -> "Bucket":
+        return Bucket(self._folder, self._port, name)
+
+    def has(self, digest: str) -> bool:
+        found = self._client().list_objects_v2(Bucket=BUCKET, Prefix=self._key(digest))
+        return found["KeyCount"] > 0
+
+    def read(self, digest: str) -> bytes:
+        return self._client().get_object(Bucket=BUCKET, Key=self._key(digest))["Body"].read()
+
+    def write(self, digest: str, content: bytes) -> None:
+        self._client().put_object(Bucket=BUCKET, Key=self._key(digest), Body=content)
+
+    def remove(self, digest: str) -> None:
+        self._client().delete_object(Bucket=BUCKET, Key=self._key(digest))
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[Callable[[], object]]:
+        """By Swift's quota, which S3 has no words for."""
+        self._limit(str(size))
+        try:
+            yield lambda: self._limit("")
+        finally:
+            self._limit("")
+
+    def _limit(self, size: str) -> None:
+        subprocess.run([PROGRAMS / "python", "-c", QUOTA, self._folder, ACCOUNT, BUCKET, size], check=True)
+
+    def _key(self, digest: str) -> str:
+        return f"{self._prefix}/{key(digest)}"
+
+    def _client(self) -> Any:
+        session = pytest.importorskip("botocore.session", reason=MISSING).get_session()
+        return session.create_client("s3", endpoint_url=f"http://{HOST}:{self._port}", region_name="us-east-1",
+                                     aws_access_key_id=USER, aws_secret_access_key="secret")  # fmt: skip

@@ -1,8 +1,6 @@
 """What goes wrong between a project and its remote: each time a clear error, nothing lost, and the next try goes on."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from random import Random
 
@@ -10,6 +8,7 @@ import pytest
 
 from stages.pipeline.drift import content_hash
 from tests.sharing.conftest import SIZE
+from tests.sharing.objects import key, small_disk
 from tests.sharing.remote import Remote
 from tests.sharing.team import recipe, refused, shell, start
 
@@ -17,10 +16,12 @@ pytestmark = pytest.mark.dvc
 
 PUSH = recipe("docs/sharing.md", "Send").splitlines()[0]
 PULL = recipe("docs/sharing.md", "Receive", 1).splitlines()[0]
-SERVERS = pytest.mark.parametrize("kind", ["ssh", "webdav", "s3"], indirect=True)
-FOLDERS = pytest.mark.parametrize("kind", ["folder", "ssh", "webdav"], indirect=True)
-ALL = pytest.mark.parametrize("kind", ["folder", "ssh", "webdav", "s3"], indirect=True)
-REFUSALS = {"SSH": "Permission denied", "WebDAV": "Unauthorized", "S3": "Forbidden"}
+DURABLE = pytest.mark.parametrize("kind", ["ssh", "webdav", "s3"], indirect=True)
+"""Servers that keep what they have when they are killed; Azurite writes it down every few seconds."""
+SERVERS = pytest.mark.parametrize("kind", ["ssh", "webdav", "s3", "azure"], indirect=True)
+LIMITED = pytest.mark.parametrize("kind", ["folder", "ssh", "webdav", "s3"], indirect=True)
+ALL = pytest.mark.parametrize("kind", ["folder", "ssh", "webdav", "s3", "azure"], indirect=True)
+REFUSALS = {"SSH": "Permission denied", "WebDAV": "Unauthorized", "S3": "Forbidden", "Azure": "AuthorizationFailure"}
 
 
 def clone(project: Path, remote: Remote, folder: Path) -> Path:
@@ -35,18 +36,7 @@ def content(project: Path) -> list[str]:
     return [content_hash(project / name) for name in ("large.bin", "rows")]
 
 
-def large(remote: Remote, project: Path) -> Path:
-    """The large file as it lies on the remote."""
-    digest = content_hash(project / "large.bin")
-    assert remote.folder is not None
-    return remote.folder / "files/md5" / digest[:2] / digest[2:]
-
-
-def _name(item: Path) -> str:
-    return "/".join(item.parts[-4:])
-
-
-@SERVERS
+@DURABLE
 def test_a_push_whose_server_dies_in_the_middle_is_completed_by_the_next(
     small: Path, remote: Remote, tmp_path: Path
 ) -> None:
@@ -59,7 +49,7 @@ def test_a_push_whose_server_dies_in_the_middle_is_completed_by_the_next(
     assert content(mate) == content(small)
 
 
-@SERVERS
+@DURABLE
 def test_a_pull_whose_server_dies_in_the_middle_is_completed_by_the_next(
     small: Path, remote: Remote, tmp_path: Path
 ) -> None:
@@ -89,10 +79,10 @@ def test_credentials_are_not_in_git(small: Path, remote: Remote) -> None:
     assert all(secret in (small / ".dvc/config.local").read_text() for secret in secrets)
 
 
-@FOLDERS
+@ALL
 def test_a_missing_object_is_named_and_pushed_again_by_who_has_it(small: Path, remote: Remote, tmp_path: Path) -> None:
     shell(small, PUSH)
-    large(remote, small).unlink()
+    remote.objects.remove(content_hash(small / "large.bin"))
     mate = clone(small, remote, tmp_path / "mate")
     assert "large.bin" in refused(mate, PULL)
     shell(small, PUSH)
@@ -100,61 +90,48 @@ def test_a_missing_object_is_named_and_pushed_again_by_who_has_it(small: Path, r
     assert content(mate) == content(small)
 
 
-@FOLDERS
+@ALL
 def test_a_damaged_object_is_noticed_at_download_and_pushed_again_when_removed(
     small: Path, remote: Remote, tmp_path: Path
 ) -> None:
     shell(small, PUSH)
-    damaged = large(remote, small)
-    damaged.chmod(0o644)
-    with open(damaged, "r+b") as file:
-        file.seek(SIZE // 2)
-        file.write(b"x")
+    digest = content_hash(small / "large.bin")
+    damaged = bytearray(remote.objects.read(digest))
+    damaged[SIZE // 2] ^= 1
+    remote.objects.write(digest, bytes(damaged))
     mate = clone(small, remote, tmp_path / "mate")
     assert "large.bin" in refused(mate, PULL)
     assert not (mate / "large.bin").exists()
-    if damaged.exists():  # from a folder, DVC removes it
-        assert f"corrupted cache file '{mate}/.dvc/cache/{_name(damaged)}'" in shell(mate, f"{PULL} -v || true")
-        damaged.unlink()
+    if remote.objects.has(digest):  # from a folder, DVC removes it
+        assert f"corrupted cache file '{mate}/.dvc/cache/{key(digest)}'" in shell(mate, f"{PULL} -v || true")
+        remote.objects.remove(digest)
     shell(small, PUSH)
     shell(mate, PULL)
     assert content(mate) == content(small)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
-@FOLDERS
+@LIMITED
 def test_a_full_remote_is_said_and_the_next_push_goes_on(small: Path, remote: Remote, tmp_path: Path) -> None:
-    assert remote.folder is not None
-    options = ["-t", "tmpfs", "-o", "size=3m,mode=777", "small", str(remote.folder)]
-    if subprocess.run(["mount", *options], capture_output=True).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
+    with remote.objects.room(SIZE // 2) as make_room:
         refused(small, PUSH)
-        subprocess.run(["mount", "-o", "remount,size=30m", str(remote.folder)], check=True)
+        make_room()
         shell(small, PUSH)
         mate = clone(small, remote, tmp_path / "mate")
         shell(mate, PULL)
         assert content(mate) == content(small)
-    finally:
-        subprocess.run(["umount", "-l", str(remote.folder)], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
 @pytest.mark.parametrize("kind", ["folder"], indirect=True)
 def test_a_full_disk_here_is_said_and_the_next_pull_goes_on(small: Path, remote: Remote, tmp_path: Path) -> None:
     shell(small, PUSH)
     mate = clone(small, remote, tmp_path / "mate")
     cache = mate / ".dvc/cache"
     cache.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "small", str(cache)], capture_output=True).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
+    with small_disk(cache, SIZE // 2) as make_room:
         assert "No space left on device" in refused(mate, PULL)
-        subprocess.run(["mount", "-o", "remount,size=30m", str(cache)], check=True)
+        make_room()
         shell(mate, PULL)
         assert content(mate) == content(small)
-    finally:
-        subprocess.run(["umount", "-l", str(cache)], check=True)
 
 
 @ALL

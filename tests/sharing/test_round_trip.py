@@ -123,10 +123,9 @@ def test_the_clients_of_all_kinds_are_installed_as_pinned() -> None:
     assert "Requirement already satisfied: dvc-webdav==" in said and "Successfully installed" not in said
 
 
-@pytest.mark.parametrize("heading", ["Azure", "Google Cloud Storage"])
-def test_a_kind_that_has_no_server_here_is_understood(made: Path, tmp_path: Path, heading: str) -> None:
-    pytest.importorskip("dvc_azure", reason=MISSING)
+def test_a_kind_that_has_no_server_here_is_understood(made: Path, tmp_path: Path) -> None:
+    pytest.importorskip("dvc_gs", reason=MISSING)
     project = shutil.copytree(made, tmp_path / "project", symlinks=True)
-    account = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:1/a;"
-    shell(project, recipe(DOCUMENT, heading) + recipe(DOCUMENT, heading, 1), {"SECRET": account})
+    heading = "Google Cloud Storage"
+    shell(project, recipe(DOCUMENT, heading) + recipe(DOCUMENT, heading, 1))
     shell(project, "python -c 'from dvc.repo import Repo; print(Repo().cloud.get_remote_odb().fs.protocol)'")
