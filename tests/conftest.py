@@ -15,14 +15,16 @@ LONG = ("sharing/test_round_trip.py", "pipeline_runs/test_faults.py", "pipeline_
 
 
 def pytest_configure() -> None:
-    """Each of pytest-xdist's workers keeps to cores of its own, as many as the others': `threads: auto` counts them.
+    """Each of pytest-xdist's workers keeps to cores of its own, as many as the others', where there are enough.
 
-    Threads that wait for a core which another worker's threads hold make a training several times slower.
+
+    `threads: auto` counts them. Threads that wait for a core which another worker's threads hold make a training
+    several times slower.
     """
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        cores = sorted(os.sched_getaffinity(0))
-        share = max(1, len(cores) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
-        first = int(worker.removeprefix("gw")) * share % len(cores)
+        cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        share = max(1, len(cores) // workers)
+        first = int(worker.removeprefix("gw")) % workers * share % len(cores)
         os.sched_setaffinity(0, cores[first : first + share])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.sharing import pipeline
 from tests.sharing.apache import apache
-from tests.sharing.azurite import azurite
+from tests.sharing.azure import azure
 from tests.sharing.objects import Folder
 from tests.sharing.openssh import openssh
 from tests.sharing.remote import Remote
@@ -25,8 +25,11 @@ def plain_folder(folder: Path) -> Remote:
 
 
 KINDS: dict[str, Callable[[Path], Remote]] = {
-    **{"folder": plain_folder, "ssh": openssh, "webdav": apache},
-    **{"s3": swift, "azure": azurite},
+    "folder": plain_folder,
+    "ssh": openssh,
+    "webdav": apache,
+    "s3": swift,
+    "azure": azure,
 }
 
 
@@ -36,9 +39,9 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Remote]:
     with tempfile.TemporaryDirectory() as place:  # pytest's own folders are closed to the user that Apache runs as
         Path(place).chmod(0o755)
         remote = KINDS[request.param](Path(place))
-        if remote.server is not None:
-            remote.server.start()
         try:
+            if remote.server is not None:
+                remote.server.start()
             remote.objects.create()
             yield remote
         finally:

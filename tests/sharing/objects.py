@@ -11,9 +11,9 @@ from typing import Protocol
 import pytest
 
 
-def key(digest: str) -> str:
-    """Where DVC puts the object with this md5."""
-    return f"files/md5/{digest[:2]}/{digest[2:]}"
+def key(digest: str, prefix: str = ".") -> str:
+    """Where DVC puts the object with this md5 on a remote that begins with `prefix`."""
+    return Path(prefix, "files/md5", digest[:2], digest[2:]).as_posix()
 
 
 class Objects(Protocol):
@@ -33,7 +33,7 @@ class Objects(Protocol):
     def remove(self, digest: str) -> None: ...
 
     def room(self, size: int) -> AbstractContextManager[Callable[[], object]]:
-        """For a while there is room for `size` more bytes, until what this gives is called. Skips where it cannot."""
+        """For a while there is room for `size` more bytes, until what this gives is called."""
         ...
 
 
@@ -44,7 +44,7 @@ class Folder:
         self._path = path
 
     def create(self) -> None:
-        self._path.mkdir(exist_ok=True)
+        self._path.mkdir()
         owner = self._path.parent.stat()
         os.chown(self._path, owner.st_uid, owner.st_gid)
 
@@ -73,7 +73,7 @@ class Folder:
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Callable[[], object]]:
-    """A file system of `size` bytes in the place of `folder`; what this gives makes it larger. For root on Linux."""
+    """A file system of `size` bytes in the place of `folder`, until what this gives is called. For root; else skips."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "small", str(folder)]
     if os.geteuid() != 0 or not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no file system may be mounted here")

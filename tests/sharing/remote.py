@@ -48,7 +48,7 @@ class Remote:
     @contextmanager
     def failing(self, project: Path, *, after: int) -> Iterator[None]:
         """For a while, the project's way to the server is one on which the server dies after so many bytes."""
-        assert self.server is not None
+        assert self.server is not None and self.port
         here = f"{HOST}:{self.port}"
         relay = Relay(self.port, limit=after, at_limit=self.server.kill)
         detour = next(word for word in self.words.values() if here in word).replace(here, f"{HOST}:{relay.port}")

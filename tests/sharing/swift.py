@@ -65,8 +65,6 @@ use = egg:swift#container_quotas
 [filter:slo]
 use = egg:swift#slo
 """
-
-
 INSIDE = """\
 [DEFAULT]
 swift_dir = {folder}
@@ -123,17 +121,17 @@ class Bucket:
         return Bucket(self._folder, self._port, name)
 
     def has(self, digest: str) -> bool:
-        found = self._client().list_objects_v2(Bucket=BUCKET, Prefix=self._key(digest))
+        found = self._client().list_objects_v2(Bucket=BUCKET, Prefix=key(digest, self._prefix))
         return found["KeyCount"] > 0
 
     def read(self, digest: str) -> bytes:
-        return self._client().get_object(Bucket=BUCKET, Key=self._key(digest))["Body"].read()
+        return self._client().get_object(Bucket=BUCKET, Key=key(digest, self._prefix))["Body"].read()
 
     def write(self, digest: str, content: bytes) -> None:
-        self._client().put_object(Bucket=BUCKET, Key=self._key(digest), Body=content)
+        self._client().put_object(Bucket=BUCKET, Key=key(digest, self._prefix), Body=content)
 
     def remove(self, digest: str) -> None:
-        self._client().delete_object(Bucket=BUCKET, Key=self._key(digest))
+        self._client().delete_object(Bucket=BUCKET, Key=key(digest, self._prefix))
 
     @contextmanager
     def room(self, size: int) -> Iterator[Callable[[], object]]:
@@ -146,9 +144,6 @@ class Bucket:
 
     def _limit(self, size: str) -> None:
         subprocess.run([PROGRAMS / "python", "-c", QUOTA, self._folder, ACCOUNT, BUCKET, size], check=True)
-
-    def _key(self, digest: str) -> str:
-        return f"{self._prefix}/{key(digest)}"
 
     def _client(self) -> Any:
         session = pytest.importorskip("botocore.session", reason=MISSING).get_session()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.dvc
 PUSH = recipe("docs/sharing.md", "Send").splitlines()[0]
 PULL = recipe("docs/sharing.md", "Receive", 1).splitlines()[0]
 DURABLE = pytest.mark.parametrize("kind", ["ssh", "webdav", "s3"], indirect=True)
-"""Servers that keep what they have when they are killed; Azurite writes it down every few seconds."""
+"""Servers that keep what they have when they are killed; Azurite writes it down every few seconds only."""
 SERVERS = pytest.mark.parametrize("kind", ["ssh", "webdav", "s3", "azure"], indirect=True)
 LIMITED = pytest.mark.parametrize("kind", ["folder", "ssh", "webdav", "s3"], indirect=True)
 ALL = pytest.mark.parametrize("kind", ["folder", "ssh", "webdav", "s3", "azure"], indirect=True)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.bad_input.project import edit
 from tests.pipeline_runs.clone import ROOT, output_hashes, stages_run
+from tests.sharing.azure import connection_string
 from tests.sharing.remote import MISSING, Remote
 from tests.sharing.team import TEAM, recipe, shell
 
@@ -123,9 +124,11 @@ def test_the_clients_of_all_kinds_are_installed_as_pinned() -> None:
     assert "Requirement already satisfied: dvc-webdav==" in said and "Successfully installed" not in said
 
 
-def test_a_kind_that_has_no_server_here_is_understood(made: Path, tmp_path: Path) -> None:
-    pytest.importorskip("dvc_gs", reason=MISSING)
+@pytest.mark.parametrize(("heading", "protocol"), [("Azure", "azure"), ("Google Cloud Storage", "gs")])
+def test_a_kind_is_understood_without_its_server(made: Path, tmp_path: Path, heading: str, protocol: str) -> None:
+    pytest.importorskip("dvc_azure", reason=MISSING)
     project = shutil.copytree(made, tmp_path / "project", symlinks=True)
-    heading = "Google Cloud Storage"
-    shell(project, recipe(DOCUMENT, heading) + recipe(DOCUMENT, heading, 1))
-    shell(project, "python -c 'from dvc.repo import Repo; print(Repo().cloud.get_remote_odb().fs.protocol)'")
+    secret = connection_string(1, "YQ==")
+    shell(project, recipe(DOCUMENT, heading) + recipe(DOCUMENT, heading, 1), {"SECRET": secret})
+    program = "from dvc.repo import Repo; print(Repo().cloud.get_remote_odb().fs.protocol)"
+    assert protocol in shell(project, f"python -c '{program}'")
