@@ -17,7 +17,6 @@ LONG = ("sharing/test_round_trip.py", "pipeline_runs/test_faults.py", "pipeline_
 def pytest_configure() -> None:
     """Each of pytest-xdist's workers keeps to cores of its own, as many as the others', where there are enough.
 
-
     `threads: auto` counts them. Threads that wait for a core which another worker's threads hold make a training
     several times slower.
     """

@@ -1,14 +1,12 @@
 """What lies on a remote, as its administrator sees it: read, harmed, and limited in size."""
 
 import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-import pytest
+from tests.disk import small_disk
 
 
 def key(digest: str, prefix: str = ".") -> str:
@@ -69,15 +67,3 @@ class Folder:
 
     def room(self, size: int) -> AbstractContextManager[Callable[[], object]]:
         return small_disk(self._path, size)
-
-
-@contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Callable[[], object]]:
-    """A file system of `size` bytes in the place of `folder`, until what this gives is called. For root; else skips."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "small", str(folder)]
-    if os.geteuid() != 0 or not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        yield lambda: subprocess.run(["mount", "-o", f"remount,size={10 * size}", str(folder)], check=True)
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -7,8 +7,9 @@ from random import Random
 import pytest
 
 from stages.pipeline.drift import content_hash
+from tests.disk import small_disk
 from tests.sharing.conftest import SIZE
-from tests.sharing.objects import key, small_disk
+from tests.sharing.objects import key
 from tests.sharing.remote import Remote
 from tests.sharing.team import recipe, refused, shell, start
 
