@@ -18,7 +18,7 @@ run: setup
 	@echo "Its history: .venv/bin/python -m tools.history"
 	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/student')"
 
-# Two at a time, since the tests of whole pipelines wait more than they compute.
+# Two at a time, each on cores of its own (tests/conftest.py).
 test: check servers
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
