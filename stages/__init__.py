@@ -1,7 +1,7 @@
 import os
 import signal
 
-from stages.pipeline.parent import die_with_parent
+from stages.pipeline.processes import die_with_parent
 
 if os.environ.get("DVC_STAGE"):
     # A stage is killed by Ctrl-C as by anything else: at once, also while it imports, and without a traceback. Nothing

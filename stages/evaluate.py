@@ -1,10 +1,9 @@
 """Predictions and scores on the test split, with intervals: teacher, student, its int8 file and a trivial baseline.
 
-In: models/tasks/T/{teacher,student,onnx}, data/tasks/T.
-Out: reports/tasks/T/{metrics.json,findings.json,predictions.parquet,evaluate_machine.json}.
+In: models/tasks/T/{teacher,students/S,onnx/S}, data/tasks/T.
+Out: reports/tasks/T/students/S/{metrics.json,findings.json,predictions.parquet,evaluate_machine.json}.
 """
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from stages.analysis.comparison import compare
-from stages.analysis.errors import worst
-from stages.parameters.compute import Compute
 from stages.parameters.section import Section
-from stages.parameters.task import Scored
-from stages.pipeline.outputs import whole
-from stages.pipeline.progress import say
+from stages.parameters.sections import Compute
+from stages.parameters.tasks import Scored
+from stages.pipeline.outputs import atomic_file
 from stages.pipeline.stage import Run, run
-from stages.reporting.tables import write_json
-from stages.runtime.files import SMALL
-from stages.runtime.onnx_model import OnnxModel
-from stages.tasks.tables import read_rows
-from stages.text.tokenizer import load_tokenizer
-from stages.training.machine import describe, set_up
-from stages.training.scoring import Scorer
+from tinybert.data.tokenizer import load_tokenizer
+from tinybert.evaluation.bootstrap import compare
+from tinybert.evaluation.errors import worst
+from tinybert.export.runtime import INT8_FILE, OnnxModel
+from tinybert.files import write_json
+from tinybert.finetuning.predict import Scorer
+from tinybert.tasks.protocol import TaskMetrics, scores
+from tinybert.tasks.tables import read_labels, read_rows
+from tinybert.training.devices import describe, set_up
+from tinybert.training.progress import log
 
-MODELS = ("teacher", "student", "exported")
-"""Who is scored: the first is what others are compared with, the last is the int8 ONNX file."""
+MODELS = ("teacher", "student", "student_int8")
+"""The first is what the others are compared with, the last is the int8 ONNX file."""
 ERRORS_OF = "student"
-"""Whose worst errors are kept as texts."""
+"""The model whose worst errors are kept as texts."""
 
 
 class Parameters(Section):
@@ -40,67 +39,70 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    task, data, models = p.task, Path("data/tasks") / run.key, Path("models/tasks") / run.key
+    task, data, models = p.task, Path("data/tasks") / run.task, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    analysis = import_module(f"stages.analysis.{task.kind}")
-    scorer = Scorer.of(task, data=data, tokenizer=load_tokenizer(models / "student"), accelerator=accelerator)
-    kind, metrics, labels, test = scorer.kind, scorer.metrics, scorer.labels, scorer.read(data, "test")
-    predictions, logits = {"baseline": metrics.baseline(read_rows(data, "train"), test.rows)}, {}
-    for who in MODELS:
-        logits[who] = scorer.logits(load(who, models, kind, labels=labels, device=accelerator.device), test.features)
-        predictions[who] = scorer.decode(logits[who], test)
-    found = measure(predictions, test.rows, metrics=metrics, analysis=analysis, metric=task.metric, labels=labels)
-    hub = {"head": kind.HEAD.__name__, "pipeline_tag": analysis.PIPELINE_TAG}
-    mistakes = analysis.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)
+    student, labels = models / "students" / run.student, read_labels(data)
+    scorer = Scorer(task.kind, tokenizer=load_tokenizer(student), labels=labels, encoding=task.encoding,
+                    decoding=task.decoding, accelerator=accelerator)  # fmt: skip
+    test = scorer.read(data, "test")
+    predictions, logits = {"baseline": scorer.metrics.baseline(read_rows(data, "train"), test.rows)}, {}
+    places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
+    for name in MODELS:
+        model = _load(places[name], scorer, int8=name == "student_int8", device=accelerator.device)
+        logits[name] = scorer.logits(model, test.features)
+        predictions[name] = scorer.decode(logits[name], test)
+    measured = measure(predictions, test.rows, metrics=scorer.metrics, metric=task.metric, labels=labels)
+    hub = {"head": scorer.task.HEAD.__name__, "pipeline_tag": scorer.metrics.PIPELINE_TAG}
+    mistakes = scorer.metrics.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)
     documents = {
-        "metrics.json": found | {"hub": hub},
-        "findings.json": find(predictions, test.rows, mistakes=mistakes, analysis=analysis, labels=labels),
+        "metrics.json": measured | {"hub": hub},
+        "findings.json": find(predictions, test.rows, mistakes=mistakes, metrics=scorer.metrics, labels=labels),
         "evaluate_machine.json": describe(accelerator),
     }
-    write(Path("reports/tasks") / run.key, documents, predictions)
-    for who, one in found["compared"].items():
-        say(f"{run.key}: {task.metric} of {who} {one['score']:.4f}, 95 % within {one['interval']}")
+    _write(Path("reports/tasks") / run.task / "students" / run.student, documents, predictions)
+    for name, compared in measured["compared"].items():
+        log(f"{run.task}: {task.metric} of {name} {compared['score']:.4f}, 95 % interval {compared['interval']}")
 
 
-def load(who: str, models: Path, kind: Any, *, labels: list[str] | None, device: torch.device) -> Any:
-    if who == "exported":
-        return OnnxModel(models / "onnx" / SMALL, threads=torch.get_num_threads())
-    return kind.build(models / who, labels=labels, seed=0).to(device)
+def _load(place: Path, scorer: Scorer, *, int8: bool, device: torch.device) -> Any:
+    if int8:
+        return OnnxModel(place / INT8_FILE, threads=torch.get_num_threads())
+    model: Any = scorer.task.build(place, labels=scorer.labels, seed=0)
+    return model.to(device)
 
 
-def write(folder: Path, documents: dict[str, Any], predictions: dict[str, list]) -> None:
+def _write(folder: Path, documents: dict[str, Any], predictions: dict[str, list]) -> None:
     for name, content in documents.items():
-        with whole(folder / name) as file:
+        with atomic_file(folder / name) as file:
             write_json(file, content)
-    with whole(folder / "predictions.parquet") as table:
+    with atomic_file(folder / "predictions.parquet") as table:
         pq.write_table(pa.table(predictions), table, compression="zstd")
 
 
 def measure(
-    predictions: dict[str, list], rows: list[dict], *, metrics: Any, analysis: Any, metric: str, labels: Any
+    predictions: dict[str, list], rows: list[dict], *, metrics: TaskMetrics, metric: str, labels: list[str]
 ) -> dict[str, Any]:
-    """Every score of everyone, and `metric` with intervals, beside that of the first of MODELS."""
-    scores = {who: _rounded(metrics.scores(made, rows, labels=labels)) for who, made in predictions.items()}
-    weighted = {who: analysis.weighted(made, rows, metric=metric, labels=labels) for who, made in predictions.items()}
-    heads = {who: found[metric] for who, found in scores.items()}
-    compared = compare(heads, weighted, num_rows=len(rows), reference=MODELS[0])
-    return {"compared": compared, "rows": len(rows), "scores": scores}
-
-
-def find(
-    predictions: dict[str, list], rows: list[dict], *, mistakes: list[float], analysis: Any, labels: Any
-) -> dict[str, Any]:
-    """What to look at: what is taken for what, and the worst errors as texts."""
-    confusion = {who: analysis.confusion(predictions[who], rows, labels=labels) for who in MODELS}
+    """Every score of every model, and `metric` with intervals, beside that of the first of MODELS."""
+    all_scores = {name: scores(metrics, made, rows, labels=labels) for name, made in predictions.items()}
+    statistics = {name: metrics.row_statistics(made, rows, labels=labels) for name, made in predictions.items()}
     return {
-        "confusion": {"labels": analysis.confusion_labels(labels), "counts": confusion},
-        "errors": worst(mistakes, rows, predictions, analysis),
-        "errors_of": ERRORS_OF,
+        "compared": compare(metrics, statistics, metric=metric, labels=labels, reference=MODELS[0]),
+        "rows": len(rows),
+        "scores": {name: {key: round(value, 5) for key, value in row.items()} for name, row in all_scores.items()},
     }
 
 
-def _rounded(scores: dict[str, float]) -> dict[str, float]:
-    return {name: round(score, 5) for name, score in scores.items()}
+def find(
+    predictions: dict[str, list], rows: list[dict], *, mistakes: list[float], metrics: TaskMetrics,
+    labels: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    """What to look at: confusion matrices, and the worst errors as texts."""
+    confusion = {name: metrics.confusion(predictions[name], rows, labels=labels) for name in MODELS}
+    return {
+        "confusion": {"labels": metrics.confusion_labels(labels), "counts": confusion},
+        "errors": worst(mistakes, rows, predictions, metrics),
+        "errors_of": ERRORS_OF,
+    }
 
 
 if __name__ == "__main__":

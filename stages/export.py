@@ -1,7 +1,7 @@
-"""The student as ONNX: float32 in standard operators, and int8 for onnxruntime; both held against PyTorch.
+"""A student as ONNX: float32 in standard operators, and int8 for onnxruntime; both checked against PyTorch.
 
-In: models/tasks/T/student, data/tasks/T.
-Out: models/tasks/T/onnx/{model.onnx,model_int8.onnx,export.json,README.md}, with configuration and tokenizer.
+In: models/tasks/T/students/S, data/tasks/T.
+Out: models/tasks/T/onnx/S/{model.onnx,model_int8.onnx,export.json,README.md}, with configuration and tokenizer.
 """
 
 from pathlib import Path
@@ -9,22 +9,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.parameters.compute import Compute
-from stages.parameters.runtime import Export
 from stages.parameters.section import Section
-from stages.parameters.task import Scored
-from stages.pipeline.errors import InputError
-from stages.pipeline.outputs import whole_folder
-from stages.pipeline.progress import say
+from stages.parameters.sections import Compute, Export
+from stages.parameters.tasks import Scored
+from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
-from stages.reporting.onnx_card import onnx_card
-from stages.reporting.tables import write_json
-from stages.runtime.files import EXACT, SMALL
-from stages.runtime.onnx_file import OPSET, write_float32, write_int8
-from stages.runtime.onnx_model import OnnxModel
-from stages.text.tokenizer import load_tokenizer, save_tokenizer
-from stages.training.machine import set_up
-from stages.training.scoring import Scorer
+from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
+from tinybert.errors import InputError
+from tinybert.export.convert import OPSET, write_float32, write_int8
+from tinybert.export.runtime import FLOAT32_FILE, INT8_FILE, OnnxModel
+from tinybert.files import write_json
+from tinybert.finetuning.predict import Scorer
+from tinybert.reporting.onnx_card import onnx_card
+from tinybert.tasks.tables import read_labels
+from tinybert.training.devices import set_up
+from tinybert.training.progress import log
 
 COMPARED = 100
 """Inputs compared with PyTorch, of all lengths."""
@@ -37,31 +36,34 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    task, data, source = p.task, Path("data/tasks") / run.key, Path("models/tasks") / run.key / "student"
+    task, data = p.task, Path("data/tasks") / run.task
+    source, target = (Path("models/tasks") / run.task / name / run.student for name in ("students", "onnx"))
     accelerator = set_up(threads=p.compute.threads, precision="float32", cpu=True)
-    tokenizer = load_tokenizer(source)
-    scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
+    tokenizer, labels = load_tokenizer(source), read_labels(data)
+    scorer = Scorer(task.kind, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
+                    accelerator=accelerator)  # fmt: skip
     test = scorer.read(data, "test")
-    student = scorer.kind.build(source, labels=scorer.labels, seed=0)
-    with whole_folder(f"models/tasks/{run.key}/onnx") as folder:
-        write_float32(student, folder / EXACT)
-        write_int8(student, folder / SMALL)
-        exact, small = (OnnxModel(folder / name, threads=torch.get_num_threads()) for name in (EXACT, SMALL))
+    student = scorer.task.build(source, labels=labels, seed=0)
+    with atomic_folder(target) as folder:
+        write_float32(student, folder / FLOAT32_FILE)
+        write_int8(student, folder / INT8_FILE)
+        float32, int8 = (
+            OnnxModel(folder / name, threads=torch.get_num_threads()) for name in (FLOAT32_FILE, INT8_FILE)
+        )
         some = _of_all_lengths(test.features)
-        difference = _difference(scorer.logits(student, some), scorer.logits(exact, some))
-        _require_same(difference, at_most=p.export.largest_difference)
+        difference = _max_logit_diff(scorer.logits(student, some), scorer.logits(float32, some))
+        _require_close(difference, at_most=p.export.max_logit_diff)
         scores = {name: round(scorer.scores(model, test)[task.metric], 5)
-                  for name, model in (("torch", student), ("int8", small))}  # fmt: skip
-        _require_kept(scores, metric=task.metric, at_most=p.export.largest_loss)
+                  for name, model in (("torch", student), ("int8", int8))}  # fmt: skip
+        _require_kept(scores, metric=task.metric, at_most=p.export.max_metric_drop)
         student.config.save_pretrained(folder)
         save_tokenizer(tokenizer, folder=folder)
-        found = {"opset": OPSET, "largest_difference": float(f"{difference:.3g}"), "metric": task.metric,
-                 "scores": scores}  # fmt: skip
-        write_json(folder / "export.json", found)
-        sizes = {name: (folder / name).stat().st_size for name in (EXACT, SMALL)}
-        text = onnx_card(run.key, found, sizes=sizes, rows=len(test.rows))
-        (folder / "README.md").write_text(text, encoding="utf-8", newline="\n")
-    say(f"models/tasks/{run.key}/onnx: float32 differs from PyTorch by at most {difference:.1e}; "
+        facts = {"opset": OPSET, "max_logit_diff": float(f"{difference:.3g}"), "metric": task.metric, "scores": scores}
+        write_json(folder / "export.json", facts)
+        sizes = {name: (folder / name).stat().st_size for name in (FLOAT32_FILE, INT8_FILE)}
+        card = onnx_card(run.key, facts, sizes=sizes, rows=len(test.rows))
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
+    log(f"{target}: float32 differs from PyTorch by at most {difference:.1e}; "
         f"{task.metric} {scores['torch']:.4f} in PyTorch, {scores['int8']:.4f} in int8")  # fmt: skip
 
 
@@ -72,23 +74,23 @@ def _of_all_lengths(features: list[dict]) -> list[dict]:
     return [ordered[n] for n in chosen]
 
 
-def _difference(wanted: list[np.ndarray], found: list[np.ndarray]) -> float:
-    return max(float(np.abs(one - other).max()) for one, other in zip(wanted, found, strict=True))
+def _max_logit_diff(torch_logits: list[np.ndarray], onnx_logits: list[np.ndarray]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(torch_logits, onnx_logits, strict=True))
 
 
-def _require_same(difference: float, *, at_most: float) -> None:
+def _require_close(difference: float, *, at_most: float) -> None:
     if not difference <= at_most:
         raise InputError(
-            f"a logit of the float32 ONNX model differs from PyTorch's by {difference:.3g}; "
-            f"wanted is at most export.largest_difference, {at_most:g}"
+            f"params.yaml: export.max_logit_diff: expected at most {at_most:g} between a logit of the float32 ONNX "
+            f"model and PyTorch's, got {difference:.3g}"
         )
 
 
 def _require_kept(scores: dict[str, float], *, metric: str, at_most: float) -> None:
     if not scores["torch"] - scores["int8"] <= at_most:
         raise InputError(
-            f"{metric} of the int8 ONNX model is {scores['int8']:.4f}, in PyTorch it is {scores['torch']:.4f}; "
-            f"wanted is a loss of at most export.largest_loss, {at_most:g}"
+            f"params.yaml: export.max_metric_drop: expected {metric} of the int8 ONNX model at most {at_most:g} below "
+            f"PyTorch's, got {scores['int8']:.4f} and {scores['torch']:.4f}"
         )
 
 

@@ -1,36 +1,33 @@
-"""Fine-tune the student for one task, taught by the fine-tuned teacher: inner states first, then predictions.
+"""Fine-tune a student for one task: intermediate distillation (hidden states, attention), then prediction distillation.
 
-In: models/student, models/tasks/T/teacher, data/tasks/T.
-Out: models/tasks/T/student, reports/tasks/T/{intermediate_curve.tsv,student_curve.tsv,student_machine.json}.
+In: models/students/S, models/tasks/T/teacher, data/tasks/T.
+Out: models/tasks/T/students/S, reports/tasks/T/students/S/{intermediate_curve.tsv,curve.tsv,machine.json}.
 """
 
 from pathlib import Path
 from typing import Any
 
-from transformers import BertConfig
-
-from stages.model import projections
-from stages.model.checkpoint import save, set_dropout
-from stages.model.layers import choose_layers
-from stages.parameters.compute import Compute
 from stages.parameters.section import Section
-from stages.parameters.task import FinetuneStudent, Scored
-from stages.pipeline.outputs import whole, whole_folder
+from stages.parameters.sections import Compute, LayerMap
+from stages.parameters.tasks import FinetuneStudent, Intermediate, Phase, Scored
+from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
-from stages.reporting.tables import write_curve, write_json
-from stages.text.tokenizer import load_tokenizer, save_tokenizer, special_id
-from stages.training.finetuning import fit
-from stages.training.imitation import Imitation
-from stages.training.loop import Memory, train
-from stages.training.machine import describe, set_up
-from stages.training.scoring import Scorer
-from stages.training.sharing import share_of
-from stages.training.task_batches import TaskBatches
-from stages.training.task_imitation import TaskImitation, show_rows
-from stages.training.task_prediction import TaskPrediction
-from stages.training.teaching import rounded_once
-
-STUDENT = Path("models/student")
+from tinybert.data.tokenizer import load_tokenizer, save_tokenizer, special_id
+from tinybert.distillation import projections
+from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
+from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.files import write_curve, write_json
+from tinybert.finetuning.fit import TaskBatches, TaskPrediction, fit
+from tinybert.finetuning.predict import Scorer
+from tinybert.model.checkpoint import save, set_dropout
+from tinybert.model.inputs import Batch
+from tinybert.pruning.layers import choose_layers
+from tinybert.tasks.tables import read_labels
+from tinybert.training.data_parallel import shard_of
+from tinybert.training.devices import describe, set_up
+from tinybert.training.loop import TrainState, train
+from tinybert.training.progress import Progress
 
 
 class Task(Scored):
@@ -39,81 +36,83 @@ class Task(Scored):
 
 class Parameters(Section):
     compute: Compute
+    student: LayerMap
     task: Task
 
 
 def main(p: Parameters, run: Run) -> None:
-    task, options, data = p.task, p.task.student, Path("data/tasks") / run.key
+    task, options, data = p.task, p.task.student, Path("data/tasks") / run.task
+    source, tuned = Path("models/students") / run.student, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    tokenizer = load_tokenizer(STUDENT)
-    scorer = Scorer.of(task, data=data, tokenizer=tokenizer, accelerator=accelerator)
-    student = scorer.kind.build(STUDENT, labels=scorer.labels, seed=options.seed).to(accelerator.device)
+    tokenizer, labels = load_tokenizer(source), read_labels(data)
+    scorer = Scorer(task.kind, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
+                    accelerator=accelerator)  # fmt: skip
+    student = scorer.task.build(source, labels=labels, seed=options.seed).to(accelerator.device)
     set_dropout(student, hidden=options.dropout)
-    validation = scorer.read(data, "validation")
-    features = scorer.read(data, "train").features
+    validation, features = scorer.read(data, "validation"), scorer.read(data, "train").features
 
-    def batches(phase: Any) -> TaskBatches:
-        return TaskBatches(features, scorer.kind, batch_size=phase.batch_size, seed=options.seed,
+    def batches(phase: Phase) -> TaskBatches:
+        return TaskBatches(features, scorer.task, batch_size=phase.batch_size, seed=options.seed,
                            pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device,
-                           share=share_of(accelerator))  # fmt: skip
+                           shard=shard_of(accelerator))  # fmt: skip
 
-    shared = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
-    memory = Memory()
+    both = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
+    state, name = TrainState(), f"{run.student} of {run.task}"
     if options.distill:
-        teacher = scorer.kind.build(Path("models/tasks") / run.key / "teacher", labels=scorer.labels, seed=0)
-        teacher = rounded_once(teacher.to(accelerator.device).eval(), accelerator)
-        _imitate(student, teacher, options, batches(options.intermediate), memory=memory,
-                 folder=run.resume / "intermediate", label=f"inner states for {run.key}", **shared)  # fmt: skip
+        teacher = scorer.task.build(tuned / "teacher", labels=labels, seed=0)
+        teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
+        _distill_intermediate(student, teacher, options.intermediate, batches(options.intermediate), rule=p.student,
+                              source=source, state=state, folder=run.resume / "intermediate",
+                              progress=Progress(f"{name}, intermediate"), **both)  # fmt: skip
         if options.prediction.soft:
             for feature, logits in zip(features, scorer.logits(teacher, features), strict=True):
                 feature["teacher_logits"] = logits
-    hard, soft = (options.prediction.hard, options.prediction.soft) if options.distill else (1.0, 0.0)
+    phase = options.prediction
+    hard, soft = (phase.hard, phase.soft) if options.distill else (1.0, 0.0)
     curve = fit(
-        TaskPrediction(student, scorer.kind, hard=hard, soft=soft, temperature=options.prediction.temperature),
+        TaskPrediction(student, scorer.task, hard=hard, soft=soft, temperature=phase.temperature),
         student,
-        batches=batches(options.prediction), epochs=options.prediction.epochs, rate=options.prediction.learning_rate,
-        warmup=options.prediction.warmup, folder=run.resume / "prediction", label=f"student of {run.key}",
-        score=lambda: scorer.scores(student, validation)[task.metric], **shared,
+        batches=batches(phase), epochs=phase.epochs, learning_rate=phase.learning_rate, warmup=phase.warmup,
+        score=lambda: scorer.scores(student, validation)[task.metric],
+        folder=run.resume / "prediction", progress=Progress(name), **both,
     )  # fmt: skip
     if not run.writes:
         return
-    reports = Path("reports/tasks") / run.key
+    reports = Path("reports/tasks") / run.task / "students" / run.student
     with (
-        whole_folder(f"models/tasks/{run.key}/student") as folder,
-        whole(reports / "intermediate_curve.tsv") as first,
-        whole(reports / "student_curve.tsv") as second,
-        whole(reports / "student_machine.json") as machine,
+        atomic_folder(tuned / "students" / run.student) as folder,
+        atomic_file(reports / "intermediate_curve.tsv") as intermediate_file,
+        atomic_file(reports / "curve.tsv") as curve_file,
+        atomic_file(reports / "machine.json") as machine,
     ):
         save(student, folder)
         save_tokenizer(tokenizer, folder=folder)
-        write_curve(first, memory.curve)
-        write_curve(second, curve)
+        write_curve(intermediate_file, state.curve)
+        write_curve(curve_file, curve)
         write_json(machine, describe(accelerator))
 
 
-def _imitate(
-    student: Any, teacher: Any, options: FinetuneStudent, batches: TaskBatches, *, memory: Memory, accelerator: Any,
-    **training: Any,
+def _distill_intermediate(
+    student: Any, teacher: Any, phase: Intermediate, batches: TaskBatches, *, rule: LayerMap, source: Path,
+    accelerator: Any, **training: Any,
 ) -> None:  # fmt: skip
     """The first phase, on the student in place; its projections are not needed afterwards."""
-    phase, configs = options.intermediate, (student.config, teacher.config)
-    layers = _layers(phase.teacher_layers, *configs)
-    maps = projections.load(STUDENT).to(accelerator.device)
-    imitation = Imitation(maps, *configs, teacher_layers=layers, weights=phase.losses.model_dump())
+    configs = student.config, teacher.config
+    layers = choose_layers(rule.teacher_layers, student=configs[0].num_hidden_layers,
+                           teacher=configs[1].num_hidden_layers)  # fmt: skip
+    maps = projections.load(source).to(accelerator.device)
+    losses = IntermediateDistillation(maps, *configs, teacher_layers=layers, weights=phase.losses.model_dump())
 
-    def batch(step: int) -> dict[str, Any]:
-        one = batches(step)
-        return one | {"teacher": show_rows(teacher, one, layers=layers, autocast=accelerator.autocast)}
+    def with_targets(step: int) -> Batch:
+        batch = batches(step)
+        return batch | {"teacher": task_targets(teacher, batch, layers=layers, autocast=accelerator.autocast)}
 
     for _ in train(
-        TaskImitation(student, imitation), batches=batch, steps=phase.epochs * batches.steps_in_epoch,
-        rate=phase.learning_rate, warmup=phase.warmup, memory=memory, accelerator=accelerator, **training,
+        TaskIntermediateDistillation(student, losses), batches=with_targets,
+        steps=phase.epochs * batches.steps_in_epoch, learning_rate=phase.learning_rate, warmup=phase.warmup,
+        accelerator=accelerator, **training,
     ):  # fmt: skip
         pass
-
-
-def _layers(rule: str | list[int], student: BertConfig, teacher: BertConfig) -> list[int]:
-    return choose_layers(rule, student=student.num_hidden_layers, teacher=teacher.num_hidden_layers)
 
 
 if __name__ == "__main__":

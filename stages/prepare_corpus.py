@@ -7,16 +7,16 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from stages.parameters.corpus import PrepareCorpus
 from stages.parameters.section import Section
-from stages.pipeline.errors import InputError
-from stages.pipeline.outputs import whole_folder
-from stages.pipeline.progress import say
+from stages.parameters.sections import PrepareCorpus
+from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
-from stages.text.cleaning import clean, fingerprint, is_heldout
-from stages.text.documents import Writer
-from stages.text.files import Row
-from stages.text.reading import open_split, require_columns
+from tinybert.data.cleaning import clean, fingerprint, is_heldout
+from tinybert.data.datasets import open_split, require_columns
+from tinybert.data.documents import Writer
+from tinybert.data.readers import Row
+from tinybert.errors import InputError
+from tinybert.training.progress import log
 
 
 class Parameters(Section):
@@ -28,7 +28,7 @@ def main(p: Parameters, run: Run) -> None:
     rows, _ = open_split(Path(corpus.source), config=corpus.config, split=corpus.split)
     counts, seen = Counter[str](), set[bytes]()
     with (
-        whole_folder("data/corpus") as folder,
+        atomic_folder("data/corpus") as folder,
         Writer(folder / "train.parquet") as train,
         Writer(folder / "heldout.parquet") as heldout,
     ):
@@ -39,7 +39,7 @@ def main(p: Parameters, run: Run) -> None:
             if side in ("train", "heldout"):
                 (train if side == "train" else heldout).add(text)
         _require_both(counts, corpus)
-    say(f"data/corpus: {counts['train']} documents for training, {counts['heldout']} held out; "
+    log(f"data/corpus: {counts['train']} documents for training, {counts['heldout']} held out; "
         f"{counts['short']} too short and {counts['repeated']} repeated ones left out")  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def _text(row: Row, number: int, corpus: PrepareCorpus) -> str:
     if value is not None and not isinstance(value, str):
         raise InputError(
             f"{corpus.source}, split {corpus.split}, row {number}: column {corpus.text_column!r} "
-            f"(prepare_corpus.text_column) is {repr(value)[:60]} ({type(value).__name__}); wanted is a text"
+            f"(prepare_corpus.text_column): expected a text, got {repr(value)[:60]} ({type(value).__name__})"
         )
     return value or ""
 

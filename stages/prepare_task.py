@@ -1,22 +1,26 @@
-"""One task's rows in the one schema of its kind, checked.
+"""One task's rows in the schema of its kind, checked.
 
-In: `tasks.T.data.source`. Out: data/tasks/T/{train,validation,test}.parquet and labels.json.
+In: `data.source` of a task. Out: data/tasks/T/{train,validation,test}.parquet and labels.json.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from stages.parameters.kinds import TaskKind
-from stages.parameters.section import Section
-from stages.parameters.task import Data
-from stages.pipeline.errors import InputError
-from stages.pipeline.outputs import whole_folder
-from stages.pipeline.progress import say
+from stages.parameters.section import Section, TaskKind
+from stages.parameters.tasks import Data
+from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
-from stages.tasks.splitting import keep_back, take
-from stages.tasks.tables import SPLITS, write_labels, write_rows
-from stages.text.reading import class_names, open_split, require_columns
+from tinybert.data.datasets import class_names, open_split, require_columns
+from tinybert.data.splitting import hold_out, subsample
+from tinybert.errors import InputError
+from tinybert.tasks.protocol import TaskRows
+from tinybert.tasks.tables import SPLITS, write_labels, write_rows
+from tinybert.training.progress import log
+
+Rows = list[dict]
+Result = TypeVar("Result")
 
 
 class Task(Section):
@@ -29,56 +33,57 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    kind = import_module(f"stages.tasks.{p.task.kind}_rows")
+    kind: TaskRows = import_module(f"tinybert.tasks.{p.task.kind}.rows")  # pyright: ignore[reportAssignmentType]
     splits, names = _splits(p.task.data, kind)
     labels = _labels(p.task.data, splits["train"], kind, names=names)
     for split in SPLITS:
         for number, row in enumerate(splits[split], start=1):
             _locate(lambda row=row: kind.check_row(row, labels=labels), p.task.data, split, number)
-    with whole_folder(f"data/tasks/{run.key}") as folder:
+    with atomic_folder(f"data/tasks/{run.key}") as folder:
         for split in SPLITS:
             write_rows(folder / f"{split}.parquet", splits[split], kind.SCHEMA)
         write_labels(folder, labels)
     sizes = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
-    say(f"data/tasks/{run.key}: {sizes} rows" + (f", {len(labels)} labels" if labels else ""))
+    log(f"data/tasks/{run.key}: {sizes} rows" + (f", {len(labels)} labels" if labels else ""))
 
 
-def _splits(data: Data, kind: Any) -> tuple[dict[str, list[dict]], list[str] | None]:
+def _splits(data: Data, kind: TaskRows) -> tuple[dict[str, Rows], list[str] | None]:
     """The rows of each split, and the class names that the source has for its labels."""
     train, names = _read(data, data.splits.train, kind)
     if isinstance(data.splits.validation, str):
         validation, _ = _read(data, data.splits.validation, kind)
     else:
-        train, validation = keep_back(train, fraction=data.splits.validation)
+        train, validation = hold_out(train, fraction=data.splits.validation)
     test, _ = _read(data, data.splits.test, kind)
     if data.max_rows is not None:
-        train = take(train, at_most=data.max_rows)
+        train = subsample(train, at_most=data.max_rows)
     for name, rows in (("train", train), ("validation", validation)):
         if not rows:
             raise InputError(f"{data.source}: data.splits.validation {data.splits.validation} leaves no {name} rows")
     return {"train": train, "validation": validation, "test": test}, names
 
 
-def _labels(data: Data, train: list[dict], kind: Any, *, names: list[str] | None) -> list[str] | None:
+def _labels(data: Data, train: Rows, kind: TaskRows, *, names: list[str] | None) -> list[str]:
     try:
         return kind.label_names(train, names=names)
     except InputError as error:
         raise InputError(f"{data.source}, split {data.splits.train}: {error}") from None
 
 
-def _read(data: Data, split: str, kind: Any) -> tuple[list[dict], list[str] | None]:
+def _read(data: Data, split: str, kind: TaskRows) -> tuple[Rows, list[str] | None]:
     columns = kind.Columns.model_validate(data.columns)
     rows, features = open_split(Path(data.source), config=data.config, split=split)
     first = next(rows)
     require_columns(first, names=kind.column_names(columns), where=f"{data.source}, split {split}")
-    names = class_names(features, column=getattr(columns, "label", getattr(columns, "tags", "")))
+    label_column = kind.label_column(columns)
+    names = class_names(features, column=label_column) if label_column else None
     read = [_locate(lambda: kind.read_row(first, columns=columns, names=names), data, split, 1)]
     for number, row in enumerate(rows, start=2):
         read.append(_locate(lambda row=row: kind.read_row(row, columns=columns, names=names), data, split, number))
     return read, names
 
 
-def _locate(step: Any, data: Data, split: str, number: int) -> Any:
+def _locate(step: Callable[[], Result], data: Data, split: str, number: int) -> Result:
     """`step()`, its InputError with the place of the row."""
     try:
         return step()

@@ -1,41 +1,37 @@
 """One page to look at, model cards, and the numbers and curves that git keeps for comparing commits.
 
-In: reports/{pretrain,distill}, reports/tasks, all parameters.
+In: reports/{pretrain,distill,tasks}, plan/tasks, all of params.yaml.
 Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json,cards}.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stages.parameters.whole import Whole
-from stages.pipeline.outputs import whole, whole_folder
-from stages.pipeline.progress import say
+from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
-from stages.reporting.card import card
-from stages.reporting.content import against, curve, task_content
-from stages.reporting.page import leaves, render
-from stages.reporting.plots import read_table, write_table
-from stages.reporting.summary import (
-    CONFUSION_COLUMNS,
-    CURVE_COLUMNS,
-    MASKED_WORDS,
+from tinybert.files import read_object, read_table, write_json, write_table
+from tinybert.reporting.card import card
+from tinybert.reporting.content import curve_charts, score_charts, students_content, task_content
+from tinybert.reporting.page import leaves, render
+from tinybert.reporting.results import Curve, Results, general_curves, merge_students, task_curves
+from tinybert.reporting.summary import (
+    HELDOUT_MLM,
     SIZE_COLUMNS,
-    confusion_rows,
-    group,
+    group_machines,
     headline,
-    masked_words,
-    ordered,
-    series,
+    heldout_mlm,
     size_rows,
     speed,
+    write_confusion,
+    write_curves,
+    write_models,
 )
-from stages.reporting.tables import write_json
+from tinybert.training.progress import log
 
-GENERAL = ("pretrain", "distill")
-CURVES = ("teacher", "intermediate", "student")
-Found = dict[str, Any]
+REPORTS = Path("reports")
+Tree = dict[str, Any]
 
 
 class Parameters(Whole):
@@ -43,128 +39,105 @@ class Parameters(Whole):
 
 
 def main(p: Parameters, run: Run) -> None:
-    # DVC takes no notice of the order in params.yaml, so that the outputs must not depend on it.
-    p = p.model_copy(update={"sources": dict(sorted(p.sources.items())), "tasks": dict(sorted(p.tasks.items()))})
-    found = {task: read_task(Path("reports/tasks") / task) for task in p.tasks}
-    general = {stage: _read_json(Path("reports") / stage / "metrics.json") for stage in GENERAL}
-    headlines = {
-        task: headline(one["metrics"], one["benchmark"]["models"], metric=p.tasks[task].metric)
-        for task, one in found.items()
+    # DVC ignores the order of entries in params.yaml, so that the outputs must not depend on it.
+    p = p.model_copy(update={name: dict(sorted(getattr(p, name).items())) for name in ("sources", "students", "tasks")})
+    distilled = {student: read_object(REPORTS / "distill" / student / "metrics.json") for student in p.students}
+    results = {task: read_results(task, p) for task in p.tasks}
+    headlines = {task: headline(results[task]) for task in p.tasks}
+    general, curves = read_general_curves(p), {task: read_task_curves(task, p) for task in p.tasks}
+    machines = group_machines(read_machines(p))
+    with atomic_folder(REPORTS / "metrics") as folder:
+        write_models(folder, headlines | {HELDOUT_MLM: heldout_mlm(distilled)})
+    with atomic_folder(REPORTS / "speed") as folder:
+        write_models(folder, {task: speed(results[task].latency) for task in p.tasks})
+    with atomic_folder(REPORTS / "curves") as folder:
+        write_curves(folder, [*general, *(curve for of_task in curves.values() for curve in of_task)])
+    with atomic_folder(REPORTS / "confusion") as folder:
+        write_confusion(folder, results)
+    with atomic_file(REPORTS / "sizes.tsv") as file:
+        write_table(file, SIZE_COLUMNS, size_rows(headlines))
+    with atomic_folder(REPORTS / "cards") as folder:
+        write_cards(folder, p, headlines)
+    with atomic_file(REPORTS / "machines.json") as file:
+        write_json(file, machines)
+    tasks = {task: task_content(results[task], curves[task], models=headlines[task]) for task in p.tasks}
+    text = render(
+        students=students_content(distilled), score_charts=score_charts(headlines, results), tasks=tasks,
+        longest=max(p.measure.lengths), curves=curve_charts(general), parameters=leaves(p.model_dump()),
+        machines=machines,
+    )  # fmt: skip
+    with atomic_file(REPORTS / "report.html") as file:
+        file.write_text(text, encoding="utf-8", newline="\n")
+    log("the report is reports/report.html; `dvc metrics show` prints reports/metrics")
+
+
+def of_student(task: str, student: str) -> Path:
+    return REPORTS / "tasks" / task / "students" / student
+
+
+def read_results(task: str, p: Parameters) -> Results:
+    """What evaluate and measure wrote for each student of one task."""
+    names = ("metrics", "findings", "measure")
+    files = {
+        student: {name: read_object(of_student(task, student) / f"{name}.json") for name in names}
+        for student in p.students
     }
-    machines = group(_machines(list(p.tasks)))
-    write_metrics("reports/metrics", headlines | {MASKED_WORDS: masked_words(general["distill"])})
-    write_plots(found, headlines)
-    write_cards(p, headlines, found)
-    write_metrics("reports/speed", {task: speed(one["benchmark"]) for task, one in found.items()})
-    with whole("reports/machines.json") as made_on, whole("reports/report.html") as page:
-        write_json(made_on, machines)
-        text = render(**content(p, found, headlines, general["distill"], machines))
-        page.write_text(text, encoding="utf-8", newline="\n")
-    say("reports/report.html is the page; `dvc metrics show` prints what is in reports/metrics")
+    return merge_students(files, metric=p.tasks[task].metric)
 
 
-def read_task(folder: Path) -> Found:
-    """What evaluate, benchmark and fine-tuning have written of one task."""
-    return {
-        "metrics": ordered(_read_json(folder / "metrics.json")),
-        "findings": ordered(_read_json(folder / "findings.json")),
-        "benchmark": ordered(_read_json(folder / "benchmark.json")),
-        "curves": {name: read_table(folder / f"{name}_curve.tsv") for name in CURVES},
-    }
+def read_general_curves(p: Parameters) -> list[Curve]:
+    distill = {student: read_table(REPORTS / "distill" / student / "curve.tsv") for student in p.students}
+    return general_curves(read_table(REPORTS / "pretrain/curve.tsv"), distill)
 
 
-def write_metrics(place: str, numbers_of: dict[str, dict[str, Found]]) -> None:
-    """One file for each task and model."""
-    with whole_folder(place) as folder:
-        for task, models in numbers_of.items():
-            for who, numbers in models.items():
-                (folder / task).mkdir(exist_ok=True)
-                write_json(folder / task / f"{who}.json", numbers)
+def read_task_curves(task: str, p: Parameters) -> list[Curve]:
+    teacher = read_table(REPORTS / "tasks" / task / "teacher/curve.tsv")
+    files = ("intermediate_curve.tsv", "curve.tsv")
+    students = {student: [read_table(of_student(task, student) / file) for file in files] for student in p.students}
+    return task_curves(task, teacher, students)
 
 
-def write_plots(found: dict[str, Found], headlines: dict[str, dict[str, Found]]) -> None:
-    with (
-        whole_folder("reports/curves") as curves,
-        whole_folder("reports/confusion") as confusion,
-        whole("reports/sizes.tsv") as sizes,
-    ):
-        general = {stage: _general_curve(stage) for stage in GENERAL}
-        of_tasks = {f"{task}_{name}": rows for task, one in found.items() for name, rows in one["curves"].items()}
-        for name, rows in (general | of_tasks).items():
-            _write_unless_empty(curves / f"{name}.tsv", CURVE_COLUMNS, series(rows))
-        for task, one in found.items():
-            of_classes = confusion_rows(one["findings"]["confusion"])
-            _write_unless_empty(confusion / f"{task}.tsv", CONFUSION_COLUMNS, of_classes)
-        if not any(confusion.iterdir()):  # git keeps no empty folder, so that clones would lack an output
-            write_table(confusion / "no_task_has_classes.tsv", CONFUSION_COLUMNS, [])
-        write_table(sizes, SIZE_COLUMNS, size_rows(headlines))
+def read_machines(p: Parameters) -> dict[str, Tree]:
+    """By stage, as DVC calls it."""
+    both = {f"{task}-{student}": of_student(task, student) for task in p.tasks for student in p.students}
+    files = {"pretrain": REPORTS / "pretrain/machine.json"}
+    files |= {f"distill@{student}": REPORTS / "distill" / student / "machine.json" for student in p.students}
+    files |= {f"finetune_teacher@{task}": REPORTS / "tasks" / task / "teacher/machine.json" for task in p.tasks}
+    files |= {f"finetune_student@{key}": folder / "machine.json" for key, folder in both.items()}
+    files |= {f"evaluate@{key}": folder / "evaluate_machine.json" for key, folder in both.items()}
+    return {stage: read_object(file) for stage, file in files.items()}
 
 
-def _write_unless_empty(file: Path, columns: Sequence[str], rows: list[Found]) -> None:
-    """A curve of no steps and a kind of task without classes leave no file."""
-    if rows:
-        write_table(file, columns, rows)
-
-
-def write_cards(p: Parameters, headlines: dict[str, dict[str, Found]], found: dict[str, Found]) -> None:
-    """A card has scores in it, so that it is made after the model's folder, which is an output of fine-tuning."""
-    with whole_folder("reports/cards") as cards:
-        for task, section in p.tasks.items():
-            (cards / task).mkdir()
+def write_cards(folder: Path, p: Parameters, headlines: Mapping[str, Mapping[str, Tree]]) -> None:
+    """Cards show scores, so that they cannot be in the models' folders, which are outputs of fine-tuning."""
+    for task in p.tasks:
+        numbers = {}
+        for part in ("data", "encoding", "student"):
+            numbers |= read_object(Path("plan/tasks") / task / f"{part}.json")
+        for student in p.students:
             text = card(
                 task,
-                metric=section.metric,
-                found=found[task]["metrics"],
+                student,
+                metric=p.tasks[task].metric,
+                evaluated=read_object(of_student(task, student) / "metrics.json"),
                 models=headlines[task],
-                source=_source(p, section.data.source),
-                split=section.data.splits.test,
-                max_length=section.encoding["max_length"],
-                length=max(p.benchmark.lengths),
+                source=source_of(p, numbers["data"]["source"]),
+                split=numbers["data"]["splits"]["test"],
+                max_length=numbers["encoding"]["max_length"],
+                length=max(p.measure.lengths),
                 on_corpus=p.distill.steps > 0,
-                on_task=section.student.distill,
+                on_task=numbers["student"]["distill"],
             )
-            (cards / task / "README.md").write_text(text, encoding="utf-8", newline="\n")
+            (folder / task / student).mkdir(parents=True)
+            (folder / task / student / "README.md").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _source(p: Parameters, path: str) -> dict[str, str | None]:
-    """What a task's data set is called, and where on the hub it is from, if it is."""
+def source_of(p: Parameters, path: str) -> dict[str, str | None]:
+    """The name of a data set, and its repository and revision if it is from the hub."""
     name = path.removeprefix("data/raw/")
     source = p.sources.get(name.partition("/")[0])
     from_hub = source.options if source and source.kind == "hub" else {}
     return {"name": name, "repository": from_hub.get("repository"), "revision": from_hub.get("revision")}
-
-
-def content(
-    p: Parameters, found: dict[str, Found], headlines: dict[str, Found], distilled: Found, machines: Any
-) -> Found:
-    """What the page shows."""
-    return {
-        "general": {"parameters": distilled["parameters"], "masked_words": {
-            who: one["score"] for who, one in masked_words(distilled).items()}},
-        "tasks": {
-            task: task_content(task, one, headlines[task], metric=p.tasks[task].metric) for task, one in found.items()
-        },
-        "against": against(headlines, {task: one["benchmark"]["latency"] for task, one in found.items()}),
-        "longest": max(p.benchmark.lengths),
-        "curves": [curve(stage, rows) for stage in GENERAL if (rows := _general_curve(stage))],
-        "parameters": leaves(p.model_dump()),
-        "machines": machines,
-    }  # fmt: skip
-
-
-def _general_curve(stage: str) -> list[dict[str, str]]:
-    return read_table(Path("reports") / stage / "curve.tsv")
-
-
-def _machines(tasks: list[str]) -> dict[str, Any]:
-    files = {stage: Path("reports") / stage / "machine.json" for stage in GENERAL}
-    for stage, name in (("finetune_teacher", "teacher"), ("finetune_student", "student"), ("evaluate", "evaluate")):
-        files |= {f"{stage}@{task}": Path("reports/tasks") / task / f"{name}_machine.json" for task in tasks}
-    return {stage: _read_json(file) for stage, file in files.items()}
-
-
-def _read_json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

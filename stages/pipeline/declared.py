@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from stages.pipeline.errors import InputError
+from tinybert.errors import InputError
 
 
 @dataclass(frozen=True)

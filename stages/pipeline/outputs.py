@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Atomic outputs: a file or folder appears whole or not at all."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def atomic_file(path: str | Path) -> Iterator[Path]:
     """A place to write the output `path` to, a file or a folder; it is moved to `path` when the block ends well.
 
     The place is beside `path`, so that the move is one rename on one file system. What a killed run left there is
@@ -30,9 +30,9 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
-    """`whole` for a folder, made already."""
-    with whole(path) as partial:
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """`atomic_file` for a folder, made already."""
+    with atomic_file(path) as partial:
         partial.mkdir()
         yield partial
 

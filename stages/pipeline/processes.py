@@ -1,26 +1,28 @@
-"""Several processes for one stage: how many the machine calls for, how they start, and what each is told.
+"""The processes of a stage: it dies with dvc, and trains in as many processes as the machine calls for.
 
 The process that DVC has started reads, locks and checks, and starts the others, by Accelerate's launcher, which do
 the stage's work. One process needs no launcher, which costs seconds.
 """
 
+import ctypes
 import json
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
-from stages.pipeline.errors import InputError
+from tinybert.errors import InputError
 
-TOLD = "STAGE_PROCESS"
+CONTENT = "STAGE_PROCESS"
 """Environment variable that a started process finds its stage's parameters in."""
 PATIENCE = 24 * 3600
 """Seconds that a machine waits for the others to come to the same stage."""
 
 
-def told() -> dict[str, Any] | None:
-    """What `start` was given, in a process that it has started; None elsewhere."""
-    return json.loads(os.environ[TOLD]) if TOLD in os.environ else None
+def received() -> dict[str, Any] | None:
+    """What `start` passes on, in a process that it has started; None elsewhere."""
+    return json.loads(os.environ[CONTENT]) if CONTENT in os.environ else None
 
 
 def is_first_here() -> bool:
@@ -28,7 +30,7 @@ def is_first_here() -> bool:
     return int(os.environ.get("LOCAL_RANK", 0)) == 0
 
 
-def wanted() -> int:
+def count() -> int:
     """Processes that the machine's Accelerate config calls for, over all machines; without one its number of GPUs."""
     config = _config()
     if config is not None:
@@ -40,7 +42,7 @@ def wanted() -> int:
 
 
 def start(content: dict[str, Any]) -> None:
-    """Run this program in as many processes as are wanted, each told `content`, until all have ended well.
+    """Run this program in `count()` processes, each with `content`, until all have ended well.
 
     Raises InputError with what the first one that failed has reported, or with how it ended.
     """
@@ -50,8 +52,8 @@ def start(content: dict[str, Any]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     config = _config()
-    # Below errors, torch complains about a way of summing gradients that stages.training.machine has chosen.
-    environment = {TOLD: json.dumps(content), "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")}
+    # Below errors, torch complains about a way of summing gradients that tinybert.training.devices has chosen.
+    environment = {CONTENT: json.dumps(content), "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")}
     if config is not None and config.use_cpu:
         environment["ACCELERATE_USE_CPU"] = "true"
     program = sys.modules["__main__"].__spec__
@@ -92,7 +94,7 @@ def _options(config: Any) -> list[str]:
     """`--multi_gpu` starts them with torch's launcher on the CPU too, for which Accelerate would want MPI."""
     options = ["--multi_gpu"]
     if config is None:
-        options += ["--num_processes", str(wanted()), "--num_machines", "1"]
+        options += ["--num_processes", str(count()), "--num_machines", "1"]
         options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     if config is None or config.num_machines == 1:
         options += ["--main_process_port", "0"]  # any that is free
@@ -106,3 +108,20 @@ def _reason(rank: int, failure: Any) -> str:
     content = failure.error_file_data["message"]
     reported = content["message"].partition("InputError: ")[2] if isinstance(content, dict) else ""
     return reported or f"process {rank} has failed ({failure.message}); what it said is above"
+
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent() -> None:
+    """Ask Linux for SIGKILL when the parent ends, so that a killed `dvc` leaves no writer behind. Nothing elsewhere.
+
+    The parent is dvc itself since dvc.yaml starts a stage with `exec`, in the place of the shell.
+    SIGTERM would not do: a program that was started where it is ignored, as some services do, ignores it too.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the process that started this stage is gone")

@@ -1,4 +1,4 @@
-"""What makes a script a stage: its parameters, its lock, and the check that nothing changed."""
+"""What makes a script a stage: its parameters, its lock, its resume point, and the check that nothing changed."""
 
 import hashlib
 import json
@@ -6,25 +6,28 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
-from stages.pipeline import declared, drift, durations, processes
+from stages.pipeline import declared, dependencies, durations, plan, processes
 from stages.pipeline.declared import Declared
-from stages.pipeline.errors import InputError
-from stages.pipeline.locks import only_writer
 from stages.pipeline.outputs import remove
-from stages.pipeline.parameters import validate
-from stages.pipeline.trouble import explain
+from stages.pipeline.validation import validate
+from tinybert.errors import InputError, explain
 
 Model = TypeVar("Model", bound=BaseModel)
 
 STATE = Path(".state")
 """Locks, resume points and durations: ignored by git and by DVC, and safe to delete while nothing runs."""
+UNHARMED = "nothing half-written was left; run `dvc repro` again when that is fixed"
+SECTIONS = {"sources": "source", "students": "student"}
+"""Sections with an entry for each name, and what a script calls the one that it is run for."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,21 @@ class Run:
     """What a script is told beside its parameters."""
 
     key: str
-    """Which instance of a stage with many: `library` in `evaluate@library`."""
+    """Which instance of a stage with many: `library` in `finetune_teacher@library`, `library-small` in
+    `evaluate@library-small`."""
     resume: Path
     """Folder of this run's resume point. Its name is a digest of command, dependencies and parameters, so that
     another run's is never found there."""
     writes: bool = True
     """False in a process that computes along with another one on this machine, which writes the outputs."""
+
+    @property
+    def task(self) -> str:
+        return self.key.partition("-")[0]
+
+    @property
+    def student(self) -> str:
+        return self.key.rpartition("-")[2]
 
 
 def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool = False) -> None:
@@ -47,25 +59,36 @@ def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool 
     traceback. The resume point is removed on success only.
     """
     try:
-        if content := processes.told():
+        if content := processes.received():
             _run_along(main, model, **content)
         else:
             stage = declared.read()
-            with only_writer(stage.name, folder=STATE / "locks"):
+            with exclusive(stage.name):
                 _run_alone(main, model, stage, trains=trains)
     except InputError as error:
         _refuse(error)
-    except Exception as error:  # libraries say troubles of the machine by errors of their own; others are raised again
-        if trouble := explain(error):
-            _refuse(InputError(trouble))
+    except Exception as error:  # libraries have errors of their own for the environment's; others are raised again
+        if reason := explain(error):
+            _refuse(InputError(f"{reason}; {UNHARMED}"))
         raise
 
 
 def _refuse(error: InputError) -> NoReturn:
-    if processes.told():
+    if processes.received():
         processes.report(error)
         sys.exit(1)
     sys.exit(f"ERROR: {os.environ.get('DVC_STAGE', sys.argv[0])}: {error}")
+
+
+@contextmanager
+def exclusive(stage: str) -> Iterator[None]:
+    """One writer for each output: a lock that the kernel drops when its holder dies."""
+    (STATE / "locks").mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(STATE / "locks" / f"{stage}.lock", blocking=False):
+            yield
+    except Timeout:
+        raise InputError(f"stage {stage} is already running in another process; wait until it ends") from None
 
 
 def _run_along(
@@ -81,44 +104,56 @@ def _run_along(
 
 def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool) -> None:
     start = time.monotonic()
-    before = drift.snapshot(stage.dependencies)
-    drift.require_recorded(before, stage.recorded, cache=stage.cache)
-    parameters = validate(model, _flat(stage), section=_section(stage))
+    before = dependencies.snapshot(stage.dependencies)
+    dependencies.require_recorded(before, stage.recorded, cache=stage.cache)
+    given = _parameters(stage)
+    _require_planned_code(stage, given)
+    parameters = validate(model, given, section=_section(stage))
     resume = STATE / "resume" / stage.name / _digest(stage, before)
     resumed = resume.exists()
-    if trains and processes.wanted() > 1:
-        processes.start({"parameters": _flat(stage), "key": stage.key, "resume": str(resume)})
+    if trains and processes.count() > 1:
+        processes.start({"parameters": given, "key": stage.key, "resume": str(resume)})
     else:
         main(parameters, Run(stage.key, resume))
-    _require_unchanged(before, stage)
+    _require_unchanged(stage, before, given)
     shutil.rmtree(resume.parent, ignore_errors=True)
     durations.record(STATE / "durations", stage.name, seconds=time.monotonic() - start, resumed=resumed)
 
 
-def _require_unchanged(before: drift.Snapshot, stage: Declared) -> None:
+def _require_unchanged(stage: Declared, before: dependencies.Snapshot, given: dict[str, Any]) -> None:
     try:
-        drift.check(before)
-        drift.check_parameters(stage.parameters, stage.read_again())
+        dependencies.check(before)
+        dependencies.check_parameters(stage.parameters, stage.read_again())
+        _require_planned_code(stage, given)
     except InputError:
         for output in stage.outputs:
             remove(output)
         raise
 
 
-def _flat(stage: Declared) -> dict[str, Any]:
-    """The parameters of one instance without its name: `tasks: {library: {...}}` becomes `task: {...}`."""
-    flat = dict(stage.parameters)
-    for many, one in (("sources", "source"), ("tasks", "task")):
-        if stage.key and many in flat:
-            flat[one] = flat.pop(many)[stage.key]
-    return flat
+def _require_planned_code(stage: Declared, given: dict[str, Any]) -> None:
+    kind = given.get("task", given.get("source", {})).get("kind")
+    plan.require_code(stage.dependencies, script=f"stages/{stage.name.partition('@')[0]}.py", kind=kind)
+
+
+def _parameters(stage: Declared) -> dict[str, Any]:
+    """What a script's model holds: sections, and of sections with many entries the one that the stage is run for.
+
+    `students: {small: {...}}` becomes `student: {...}`; the numbers of a task come from the plan, as `task: {...}`.
+    """
+    run, given = Run(stage.key, Path()), dict(stage.parameters)
+    for section, entry in SECTIONS.items():
+        if stage.key and section in given:
+            given[entry] = given.pop(section)[run.student if entry == "student" else stage.key]
+    task = plan.task_numbers(stage.dependencies)
+    return given | ({"task": task} if task else {})
 
 
 def _section(stage: Declared) -> tuple[str, ...]:
     return (f"({stage.key})",) if stage.key else ()
 
 
-def _digest(stage: Declared, dependencies: drift.Snapshot) -> str:
-    content = {str(path): digest for path, digest in dependencies.items()}
+def _digest(stage: Declared, snapshot: dependencies.Snapshot) -> str:
+    content = {str(path): digest for path, digest in snapshot.items()}
     text = json.dumps([stage.command, content, stage.parameters], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,206 @@
+"""Sections of params.yaml, but for `tasks` and `finetuning`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from stages.parameters.section import (
+    Fraction,
+    Name,
+    NotNegative,
+    Path,
+    Positive,
+    Probability,
+    Rate,
+    Section,
+    SourceKind,
+    Temperature,
+    Weight,
+)
+
+
+class Compute(Section):
+    """How every stage that uses torch computes."""
+
+    threads: Literal["auto"] | Positive
+    """CPU threads; `auto` takes all cores of this process. Another number changes the last bits of a result."""
+    precision: Literal["auto", "float32", "bfloat16"]
+    """Of matrix products; weights stay float32. `auto`: bfloat16 where the hardware has it, else float32."""
+
+
+class Source(Section):
+    """What `fetch` brings to data/raw/NAME."""
+
+    kind: SourceKind
+    options: dict[str, Any]
+    """What the kind of source reads; see its module in stages/sources."""
+
+
+class PrepareCorpus(Section):
+    source: Path
+    """Folder or file of texts: data/raw/NAME, a part of it, or a place outside the project."""
+    config: str | None
+    """Configuration of a data set in the hub's layout; null where there is one only."""
+    split: str
+    text_column: str
+    min_characters: Positive
+    """Shorter documents are left out."""
+    max_documents: Positive | None
+    """Documents taken, in the order of the source; null takes all."""
+    heldout: Annotated[float, Field(gt=0, lt=0.5)]
+    """Share of the documents held out for evaluation."""
+
+
+class Pack(Section):
+    sequence_length: Annotated[int, Field(ge=16)]
+    """Tokens in a block, special ones included."""
+
+
+def _require_divisible(section: Any) -> Any:
+    if section.hidden_size % section.num_attention_heads:
+        raise ValueError(
+            f"hidden_size {section.hidden_size} is not divisible by num_attention_heads {section.num_attention_heads}"
+        )
+    return section
+
+
+class Scratch(Section):
+    """A new vocabulary and a random BERT of this shape."""
+
+    vocab_size: Annotated[int, Field(ge=32)]
+    lowercase: bool
+    hidden_size: Positive
+    num_hidden_layers: Positive
+    num_attention_heads: Positive
+    intermediate_size: Positive
+    max_position_embeddings: Annotated[int, Field(ge=16)]
+    seed: NotNegative
+
+    _divisible = model_validator(mode="after")(_require_divisible)
+
+
+class Initialize(Section):
+    """The tokenizer and the starting weights."""
+
+    source: Path
+    """data/corpus (from scratch), or a folder that holds a BERT checkpoint with its tokenizer."""
+    scratch: Scratch | None
+    """Shape of the model made from scratch; null with a checkpoint, which brings its own."""
+
+
+Layers = Literal["first", "last", "uniform"] | list[NotNegative]
+"""A rule, or the teacher's layers by number, counted from 0."""
+
+
+class Shape(Section):
+    """What `shrink` cuts out of the teacher."""
+
+    num_hidden_layers: Positive
+    keep_layers: Layers
+    hidden_size: Positive
+    num_attention_heads: Positive
+    intermediate_size: Positive
+
+
+class LayerMap(Section):
+    """What distillation reads of a student."""
+
+    teacher_layers: Layers
+    """Which teacher layer each student layer imitates, in general and in task distillation."""
+
+
+class Student(Shape, LayerMap):
+    """One student of section `students`."""
+
+    _divisible = model_validator(mode="after")(_require_divisible)
+
+
+RESERVED, INT8 = ("teacher", "baseline", "distill"), "_int8"
+
+
+def _require_free(name: str) -> str:
+    if name in RESERVED or name.endswith(INT8):
+        raise ValueError(f"expected another name, since reports use {', '.join(RESERVED)} and NAME{INT8}; got {name!r}")
+    return name
+
+
+ReportedName = Annotated[Name, AfterValidator(_require_free)]
+"""Of a task or a student, which names files of the report."""
+
+
+class Optimization(Section):
+    """AdamW with a linear warm-up and a linear decay to zero."""
+
+    batch_size: Positive
+    """Sequences in a step, over all processes."""
+    learning_rate: Rate
+    """At the end of the warm-up."""
+    warmup: Probability
+    """Share of the steps in which the learning rate rises from 0."""
+    weight_decay: Weight
+    dropout: Probability
+    """On hidden states; attention has none, for speed."""
+    seed: NotNegative
+
+
+class Pretrain(Optimization):
+    steps: NotNegative
+    """0 takes the starting weights as they are."""
+    length_doublings: Annotated[int, Field(ge=0, le=16)]
+    """How often the sequence length doubles until it is pack.sequence_length; 0 trains at full length throughout."""
+    mask_probability: Fraction
+    whole_words: bool
+    """Mask all pieces of a word together."""
+
+
+class GeneralLosses(Section):
+    """Weights of TinyBERT's losses on the corpus; 0 leaves a loss out."""
+
+    embedding: Weight
+    hidden: Weight
+    attention: Weight
+    prediction: Weight
+    """Soft cross-entropy to the teacher's vocabulary logits at masked positions."""
+
+    @model_validator(mode="after")
+    def _one_counts(self) -> "GeneralLosses":
+        if not any((self.embedding, self.hidden, self.attention, self.prediction)):
+            raise ValueError("every weight is 0, at least one has to be above 0")
+        return self
+
+
+class Distill(Optimization):
+    """General distillation, the same for all students."""
+
+    steps: NotNegative
+    """0 takes the shrunk model as it is."""
+    mask_probability: Probability
+    """0 disables masking, for a teacher without an MLM head."""
+    whole_words: bool
+    temperature: Temperature
+    losses: GeneralLosses
+
+    @model_validator(mode="after")
+    def _masks_what_it_predicts(self) -> "Distill":
+        if self.losses.prediction and not self.mask_probability:
+            raise ValueError(
+                "expected mask_probability above 0, got 0: losses.prediction is computed at masked positions"
+            )
+        return self
+
+
+class Export(Section):
+    max_logit_diff: Weight
+    """Largest difference of a logit between the float32 ONNX model and PyTorch; above it the stage fails."""
+    max_metric_drop: Weight
+    """Largest drop of the task's metric on the test split from PyTorch to the int8 ONNX model; above it the stage
+    fails."""
+
+
+class Measure(Section):
+    lengths: Annotated[list[Annotated[int, Field(ge=4)]], Field(min_length=1)]
+    """Tokens in a sequence."""
+    batch_sizes: Annotated[list[Positive], Field(min_length=1)]
+    """Sequences at once, of which the fastest counts for the throughput."""
+    rounds: Annotated[int, Field(ge=5)]
+    """Each round times every model once."""

@@ -1,0 +1,171 @@
+"""Sections `finetuning`, what all tasks share, and `tasks`, where an entry says what differs; and how both resolve."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, model_validator
+
+from stages.parameters.section import (
+    NotNegative,
+    Path,
+    Positive,
+    Probability,
+    Rate,
+    Section,
+    TaskKind,
+    Temperature,
+    Weight,
+    task_metrics,
+    task_rows,
+)
+from stages.parameters.sections import Optimization
+from stages.pipeline.validation import problems
+
+Tree = dict[str, Any]
+
+
+class Splits(Section):
+    train: str = "train"
+    validation: str | Annotated[float, Field(gt=0, lt=0.5)] = "validation"
+    """A split of the source, or the share of its training rows to keep back. Decides which epoch is kept."""
+    test: str = "test"
+    """Scores are reported on it and nothing is chosen by it."""
+
+
+class Data(Section):
+    source: Path
+    config: str | None = None
+    """Configuration of a data set in the hub's layout; null where there is one only."""
+    splits: Splits = Splits()
+    columns: dict[str, Any] = {}
+    """What the kind of task reads, by the names that the source gives it."""
+    max_rows: Positive | None = None
+    """Training rows taken, chosen by their content; null takes all."""
+
+
+class FinetuneTeacher(Optimization):
+    epochs: Positive
+
+
+class Phase(Section):
+    epochs: NotNegative
+    learning_rate: Rate
+    batch_size: Positive
+    warmup: Probability
+
+
+class IntermediateLosses(Section):
+    embedding: Weight
+    hidden: Weight
+    attention: Weight
+
+
+class Intermediate(Phase):
+    """First phase: the teacher's embeddings, hidden states and attention scores as targets."""
+
+    losses: IntermediateLosses
+
+
+class Prediction(Phase):
+    """Second phase: the teacher's logits as targets."""
+
+    temperature: Temperature
+    soft: Weight
+    """Weight of the loss to the teacher's predictions."""
+    hard: Weight
+    """Weight of the loss to the gold labels."""
+
+
+class FinetuneStudent(Section):
+    distill: bool
+    """False fine-tunes on the gold labels alone: no intermediate phase, no soft loss."""
+    intermediate: Intermediate
+    prediction: Prediction
+    weight_decay: Weight
+    dropout: Probability
+    seed: NotNegative
+
+    @model_validator(mode="after")
+    def _has_a_loss(self) -> "FinetuneStudent":
+        if self.prediction.epochs < 1:
+            raise ValueError("expected prediction.epochs of at least 1, got 0: they train the head")
+        if self.distill and not self.prediction.soft + self.prediction.hard:
+            raise ValueError("expected prediction.soft or prediction.hard above 0, got 0 for both")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_intermediate_loss(self) -> "FinetuneStudent":
+        losses, epochs = self.intermediate.losses, self.intermediate.epochs
+        if self.distill and epochs and not any((losses.embedding, losses.hidden, losses.attention)):
+            raise ValueError(f"expected one of intermediate.losses above 0 for {epochs} epochs, got 0 for all")
+        return self
+
+
+class Finetuning(Section):
+    """What all tasks share; an entry of `tasks` overrides single keys of it."""
+
+    teacher: FinetuneTeacher
+    student: FinetuneStudent
+
+
+class Scored(Section):
+    """What it takes to score a model on a task."""
+
+    kind: TaskKind
+    metric: str
+    """The score that chooses the epoch and heads the report."""
+    encoding: Tree
+    """How texts become token ids: max_length in tokens, and what else the kind needs."""
+    decoding: Tree
+    """How logits become predictions; empty for most kinds."""
+
+
+class Task(Section):
+    """An entry of `tasks`. What it leaves out is the default of its kind or of `finetuning`."""
+
+    kind: TaskKind
+    metric: str
+    data: Data
+    encoding: Tree = {}
+    decoding: Tree = {}
+    teacher: Tree = {}
+    student: Tree = {}
+
+
+PARTS: dict[str, type[BaseModel]] = {"teacher": FinetuneTeacher, "student": FinetuneStudent}
+
+
+def merged(default: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
+    """`default` with the values of `overrides`, mapping by mapping; a list is taken whole."""
+    both = dict(default)
+    for key, value in overrides.items():
+        inner = both.get(key)
+        both[key] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return both
+
+
+def resolve(task: Task, finetuning: Finetuning) -> dict[str, Tree]:
+    """The numbers of one task by part, as the stages read them: data, encoding, teacher, student."""
+    kind = task_rows(task.kind)
+    scored = {"encoding": kind.Encoding(**task.encoding), "decoding": kind.Decoding(**task.decoding)}
+    parts = {part: model.model_validate(merged(getattr(finetuning, part).model_dump(), getattr(task, part)))
+             for part, model in PARTS.items()}  # fmt: skip
+    return {
+        "data": {"kind": task.kind, "data": task.data.model_dump()},
+        "encoding": {"kind": task.kind, "metric": task.metric} | {n: part.model_dump() for n, part in scored.items()},
+        **{part: {part: section.model_dump()} for part, section in parts.items()},
+    }
+
+
+def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str]:
+    """A line for each thing in an entry that its kind or the defaults that it overrides do not have."""
+    kind, section = task_rows(task.kind), ("tasks", name)
+    yield from problems(kind.Columns, task.data.columns, section=(*section, "data", "columns"))
+    yield from problems(kind.Encoding, task.encoding, section=(*section, "encoding"))
+    yield from problems(kind.Decoding, task.decoding, section=(*section, "decoding"))
+    metrics = task_metrics(task.kind).NAMES
+    if task.metric not in metrics:
+        yield f"tasks.{name}.metric: expected for {task.kind} one of {', '.join(metrics)}, got {task.metric!r}"
+    for part, model in PARTS.items():
+        both = merged(getattr(finetuning, part).model_dump(), getattr(task, part))
+        yield from problems(model, both, section=(*section, part))

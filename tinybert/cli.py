@@ -1,0 +1,90 @@
+"""The command `tinybert`. It runs on the base dependencies: nothing here imports torch."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from tinybert.errors import InputError
+from tinybert.files import read_object
+
+SIZES = {
+    "layers": "num_hidden_layers",
+    "hidden size": "hidden_size",
+    "attention heads": "num_attention_heads",
+    "intermediate size": "intermediate_size",
+    "vocabulary": "vocab_size",
+    "positions": "max_position_embeddings",
+}
+TIED = "cls.predictions.decoder."
+"""Old checkpoints hold the output layer beside the word embeddings that it shares."""
+NO_WEIGHT = ("I", "U", "BOOL")
+"""Starts of the data types of buffers, such as position ids."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0, or 2 with one line on standard error."""
+    parser = argparse.ArgumentParser(prog="tinybert", description="Small BERT models, made by the tinybert pipeline.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("describe", help="what a model folder holds", description=describe.__doc__)
+    command.add_argument("folders", metavar="FOLDER", nargs="+", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        models = {folder: describe(folder) for folder in options.folders}
+    except (InputError, OSError) as error:
+        print(f"tinybert: error: {error}", file=sys.stderr)
+        return 2
+    print("\n\n".join("\n".join([str(folder), *_lines(model)]) for folder, model in models.items()))
+    return 0
+
+
+def describe(folder: Path) -> dict[str, str]:
+    """Architecture, sizes, parameters, files and labels of a model, from config.json and the headers of its weights."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} is no model folder: it has no config.json")
+    config = read_object(folder / "config.json")
+    weights, onnx = sorted(folder.glob("model*.safetensors")), sorted(folder.glob("*.onnx*"))
+    if not weights and not onnx:
+        raise InputError(f"{folder} is no model folder: it has no model.safetensors and no *.onnx")
+    shapes = {name: shape for file in weights for name, shape in _shapes(file).items()}
+    model = {"architecture": _join(config.get("architectures") or config.get("model_type"))}
+    model |= {title: _join(config.get(key)) for title, key in SIZES.items()}
+    if weights:
+        model["parameters"] = _count(shapes, tied=config.get("tie_word_embeddings", True))
+    model |= {file.name: f"{file.stat().st_size:,} bytes" for file in [*weights, *onnx]}
+    return model | ({"labels": _join(config["id2label"])} if "id2label" in config else {})
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    """Shapes by name, from the header alone."""
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            slices = {name: opened.get_slice(name) for name in opened.keys()}
+            return {n: part.get_shape() for n, part in slices.items() if not part.get_dtype().startswith(NO_WEIGHT)}
+    except SafetensorError as error:
+        raise InputError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _count(shapes: dict[str, list[int]], *, tied: bool) -> str:
+    """All weights, and those outside the embedding tables. A tied weight counts once."""
+    counts = {name: prod(shape) for name, shape in shapes.items() if not (tied and name.startswith(TIED))}
+    tables = sum(count for name, count in counts.items() if "embeddings" in name and len(shapes[name]) == 2)
+    return f"{sum(counts.values()):,} ({sum(counts.values()) - tables:,} without embeddings)"
+
+
+def _join(value: Any) -> str:
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    return ", ".join("unknown" if entry is None else str(entry) for entry in values)
+
+
+def _lines(model: dict[str, str]) -> list[str]:
+    width = max(map(len, model))
+    return [f"  {name:<{width}}  {value}" for name, value in model.items()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

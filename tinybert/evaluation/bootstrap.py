@@ -1,0 +1,74 @@
+"""Paired bootstrap confidence intervals of models' scores on the same rows.
+
+Rows are drawn with replacement (Efron 1979), which shows how far a score would move with other test rows. B resamples
+in a chunk, N rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinybert.tasks.protocol import TaskMetrics
+
+RESAMPLES, SEED = 2000, 1
+CONFIDENCE = 0.95
+CELLS = 2_000_000
+"""Of [B, N], which bounds the memory."""
+Statistics = Mapping[str, np.ndarray]
+"""Of each model, by its name: what TaskMetrics.row_statistics returns for its predictions, [N, ...]."""
+
+
+def compare(
+    metrics: TaskMetrics, statistics: Statistics, *, metric: str, labels: list[str], reference: str
+) -> dict[str, dict[str, Any]]:
+    """Each model's score in `metric` with its interval, and how it stands to the model `reference`.
+
+    For all but the reference also `retained`, its share of the reference's score, and `difference`, its score less the
+    reference's, with an interval in which every resample draws the same rows for both.
+    """
+    ones = np.ones((1, _num_rows(statistics)))
+    scores = {
+        model: round(float(metrics.reduce(statistics_N, ones, labels=labels)[metric][0]), 5)
+        for model, statistics_N in statistics.items()
+    }
+    resamples = resample(metrics, statistics, metric=metric, labels=labels)
+    compared: dict[str, dict[str, Any]] = {}
+    for model, score in scores.items():
+        compared[model] = {"score": score, "interval": interval(resamples[model])}
+        if model != reference:
+            compared[model] |= {
+                "retained": round(score / scores[reference], 5) if scores[reference] else 0.0,
+                "difference": round(score - scores[reference], 5),
+                "difference_interval": interval(resamples[model] - resamples[reference]),
+            }
+    return compared
+
+
+def resample(metrics: TaskMetrics, statistics: Statistics, *, metric: str, labels: list[str]) -> dict[str, np.ndarray]:
+    """RESAMPLES scores of each model. All models see the same draws, so that a difference of two is paired."""
+    chunks: dict[str, list[np.ndarray]] = {model: [] for model in statistics}
+    for counts_BN in _draws(_num_rows(statistics)):
+        for model, statistics_N in statistics.items():
+            chunks[model].append(metrics.reduce(statistics_N, counts_BN, labels=labels)[metric])
+    return {model: np.concatenate(scores) for model, scores in chunks.items()}
+
+
+def interval(resamples: np.ndarray) -> list[float]:
+    """The middle CONFIDENCE of them, as [low, high]."""
+    tail = (1 - CONFIDENCE) / 2
+    return [round(float(end), 5) for end in np.quantile(resamples, [tail, 1 - tail])]
+
+
+def _num_rows(statistics: Statistics) -> int:
+    return len(next(iter(statistics.values())))
+
+
+def _draws(num_rows: int) -> Iterator[np.ndarray]:
+    """How often each row is drawn, [B, N], in chunks of at most CELLS."""
+    random = np.random.default_rng(SEED)
+    size = max(1, min(RESAMPLES, CELLS // num_rows))
+    for first in range(0, RESAMPLES, size):
+        drawn = random.integers(num_rows, size=(min(size, RESAMPLES - first), num_rows))
+        offsets = np.arange(len(drawn))[:, None] * num_rows
+        yield np.bincount((drawn + offsets).ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)

@@ -1,0 +1,117 @@
+"""Predictions and scores of fine-tuned models on a task's rows."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from transformers import BertTokenizer
+
+from tinybert.data.tokenizer import special_id
+from tinybert.errors import InputError
+from tinybert.model.inputs import model_inputs
+from tinybert.tasks import protocol
+from tinybert.tasks.protocol import Feature, Prediction, Row, TaskMetrics, TaskModel
+from tinybert.tasks.tables import read_rows
+
+TOKENS = 8192
+"""Padded tokens in a batch."""
+
+
+class Network(Protocol):
+    """A model of Transformers, or what stands in for one, such as tinybert.export.runtime.OnnxModel."""
+
+    def eval(self) -> Any: ...
+
+    def __call__(self, **inputs: torch.Tensor) -> Any: ...
+
+
+def predict(
+    model: Network, features: list[Feature], task: TaskModel, *, pad_token_id: int, accelerator: Accelerator
+) -> list[np.ndarray]:
+    """Logits of each feature in the features' order, without padding: [C], or [L, C] for a kind with one per token.
+
+    The longest features come first, in batches with little padding; several processes take turns.
+    """
+    model.eval()
+    lengths = [len(feature["input_ids"]) for feature in features]
+    order = sorted(range(len(features)), key=lambda n: (-lengths[n], n))
+    logits: dict[int, np.ndarray] = {}
+    for numbers in _batches(order, lengths)[accelerator.process_index :: accelerator.num_processes]:
+        batch = task.collate([features[n] for n in numbers], pad_token_id=pad_token_id)
+        batch = {name: tensor.to(accelerator.device) for name, tensor in model_inputs(batch).items()}
+        with torch.inference_mode(), accelerator.autocast():
+            batch_logits = task.logits(model(**batch)).float().cpu().numpy()
+        for n, row in zip(numbers, batch_logits, strict=True):
+            logits[n] = row[: lengths[n]].copy() if row.ndim > 1 else row
+    return [row for _, row in sorted(gather_object([*logits.items()]))]
+
+
+def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
+    batches: list[list[int]] = []
+    for n in order:
+        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > TOKENS:
+            batches.append([])
+        batches[-1].append(n)
+    return batches
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows of a split, and the features that they make."""
+
+    rows: list[Row]
+    features: list[Feature]
+
+
+class Scorer:
+    """Encodes the rows of one task, and scores models on them.
+
+    `kind` is a folder of tinybert.tasks; `encoding` and `decoding` hold every field of its Encoding and Decoding.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        tokenizer: BertTokenizer,
+        labels: list[str],
+        encoding: dict[str, Any],
+        decoding: dict[str, Any],
+        accelerator: Accelerator,
+    ) -> None:
+        self.task = cast(TaskModel, import_module(f"tinybert.tasks.{kind}.model"))
+        self.metrics = cast(TaskMetrics, import_module(f"tinybert.tasks.{kind}.metrics"))
+        self.labels = labels
+        self._tokenizer, self._encoding, self._decoding, self._accelerator = tokenizer, encoding, decoding, accelerator
+
+    def read(self, folder: Path, split: str) -> Encoded:
+        """A split of the task in `folder`, encoded."""
+        rows = read_rows(folder, split)
+        return Encoded(rows, self.task.encode(rows, tokenizer=self._tokenizer, labels=self.labels, **self._encoding))
+
+    def logits(self, model: Network, features: list[Feature]) -> list[np.ndarray]:
+        """Of each feature, see `predict`."""
+        pad = special_id(self._tokenizer, "pad")
+        return predict(model, features, self.task, pad_token_id=pad, accelerator=self._accelerator)
+
+    def decode(self, logits: list[np.ndarray], data: Encoded) -> list[Prediction]:
+        """A prediction for each row: a label, a number, a list of tags or an answer."""
+        return self.task.decode(logits, features=data.features, rows=data.rows, labels=self.labels, **self._decoding)
+
+    def scores(self, model: Network, data: Encoded) -> dict[str, float]:
+        """Every metric that is defined for the task's labels."""
+        predictions = self.decode(self.logits(model, data.features), data)
+        return protocol.scores(self.metrics, predictions, data.rows, labels=self.labels)
+
+    def require(self, metric: str, rows: list[Row]) -> None:
+        """Raise InputError if `metric` is undefined for the task's labels, before anything is trained."""
+        baseline = self.metrics.baseline(rows, rows)
+        defined = protocol.scores(self.metrics, baseline, rows, labels=self.labels)
+        if metric not in defined:
+            names = ", ".join(name for name in self.metrics.NAMES if name in defined)
+            raise InputError(f"metric: expected one of {names} for {len(self.labels)} labels, got {metric!r}")

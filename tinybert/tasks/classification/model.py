@@ -1,0 +1,63 @@
+"""Classification of a text or a pair of texts: encoding, head, losses, decoding. B batch, C classes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, BertForSequenceClassification, BertTokenizer
+
+from tinybert.distillation.soft_targets import soft_cross_entropy
+from tinybert.model.checkpoint import label_config, load_with_head
+from tinybert.tasks.encoding import encode_texts, pad_inputs, pad_teacher_logits
+
+HEAD = AutoModelForSequenceClassification
+
+
+def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSequenceClassification:
+    """A classifier of these labels on the BERT in a local folder; a missing head is drawn from `seed`."""
+    problem_type = "single_label_classification"
+    return load_with_head(
+        BertForSequenceClassification, checkpoint, seed=seed, problem_type=problem_type, **label_config(labels)
+    )
+
+
+def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
+    """One feature per row: row, input_ids, token_type_ids, and label, an index into `labels`."""
+    indices = {label: index for index, label in enumerate(labels)}
+    features = encode_texts(rows, tokenizer=tokenizer, max_length=max_length)
+    return [feature | {"label": indices[row["label"]]} for feature, row in zip(features, rows, strict=True)]
+
+
+def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
+    """MODEL_INPUTS [B, L], labels [B] int64, and teacher_logits [B, C] where the features carry them."""
+    labels_B = torch.tensor([feature["label"] for feature in features])
+    return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_B} | pad_teacher_logits(features)
+
+
+def logits(outputs: Any) -> Tensor:
+    """The model's logits [B, C]."""
+    return outputs.logits
+
+
+def count(batch: dict[str, Tensor]) -> Tensor:
+    """The number of examples, over which both losses are means."""
+    return torch.ones_like(batch["labels"]).sum()
+
+
+def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Cross-entropy of logits [B, C] to the gold labels, a mean over examples."""
+    return F.cross_entropy(logits.float(), batch["labels"])
+
+
+def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
+    """Cross-entropy of logits [B, C] to the teacher's, softened, a mean over examples (see soft_cross_entropy)."""
+    return soft_cross_entropy(logits, batch["teacher_logits"], temperature=temperature)
+
+
+def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], labels: list[str]) -> list[str]:
+    """The most probable label of each row, in the rows' order; logits: one [C] per feature."""
+    best = {feature["row"]: int(scores.argmax()) for feature, scores in zip(features, logits, strict=True)}
+    return [labels[best[index]] for index in range(len(rows))]

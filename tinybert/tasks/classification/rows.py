@@ -1,0 +1,75 @@
+"""Classification of a text or a pair of texts: a source's rows as one table."""
+
+import pyarrow as pa
+
+from tinybert.errors import InputError
+from tinybert.tasks.columns import (
+    TEXT_FIELDS,
+    LengthEncoding,
+    NoDecoding,
+    TextColumns,
+    describe,
+    read_texts,
+    text_columns,
+)
+
+SCHEMA = pa.schema([*TEXT_FIELDS, pa.field("label", pa.string(), nullable=False)])
+Columns, Encoding, Decoding = TextColumns, LengthEncoding, NoDecoding
+SHOWN_LABELS = 20
+"""An error message lists so many of the labels."""
+
+
+def column_names(columns: TextColumns) -> list[str]:
+    """The text or the pair of texts, and the label."""
+    return [*text_columns(columns.text), columns.label]
+
+
+def label_column(columns: TextColumns) -> str:
+    """The label's column."""
+    return columns.label
+
+
+def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dict:
+    """A source's row as a row of SCHEMA.
+
+    names: the label column's class names where the source has them, and the row then holds an index into them;
+    without names an int, bool or str label becomes its string. Raises InputError for an empty text or label, an
+    unlabelled row (-1) and a label of another type.
+    """
+    return read_texts(row, text=columns.text) | {"label": _label(row[columns.label], names=names)}
+
+
+def label_names(train_rows: list[dict], *, names: list[str] | None) -> list[str]:
+    """The labels of the training rows, in the order of the source's class names, or sorted where it has none.
+
+    Raises InputError for fewer than two labels.
+    """
+    present = {row["label"] for row in train_rows}
+    labels = sorted(present) if names is None else [name for name in names if name in present]
+    if len(labels) < 2:
+        raise InputError(f"expected two or more labels in the training rows, got {labels}")
+    return labels
+
+
+def check_row(row: dict, *, labels: list[str]) -> None:
+    """Raises InputError for a label that the training rows do not have."""
+    if row["label"] not in labels:
+        raise InputError(f"label: expected one of the training rows' labels, {_listed(labels)}, got {row['label']!r}")
+
+
+def _label(value: object, *, names: list[str] | None) -> str:
+    if value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip()):
+        raise InputError(f"label: expected a class, got {describe(value)}")
+    if not isinstance(value, (bool, int, str)):
+        raise InputError(f"label: expected an integer, a boolean or a string, got {describe(value)}")
+    if names is None:
+        return str(value)
+    if value == -1:
+        raise InputError(f"label: expected one of {_listed(names)}, got -1, which marks an unlabelled row")
+    if not isinstance(value, int) or not 0 <= value < len(names):
+        raise InputError(f"label: expected an index from 0 to {len(names) - 1} into the class names, got {value!r}")
+    return names[value]
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join(labels[:SHOWN_LABELS]) + (", ..." if len(labels) > SHOWN_LABELS else "")

@@ -1,0 +1,74 @@
+"""What the kinds' rows.py share: base classes of a task's options, and texts in a source's columns."""
+
+from typing import Annotated
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from tinybert.errors import InputError
+
+TEXT_FIELDS = (
+    pa.field("text", pa.string(), nullable=False),
+    pa.field("text_pair", pa.string(), nullable=True),
+)
+
+
+class Options(BaseModel):
+    """Strictly typed fields; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TextColumns(Options):
+    """The source's names for the columns. A pair of names under `text` makes it a task on pairs."""
+
+    text: str | Annotated[tuple[str, str], Field(strict=False)]  # YAML has lists only
+    label: str = "label"
+
+
+class LengthEncoding(Options):
+    """How text becomes token ids, for a kind that needs a length alone."""
+
+    max_length: int = Field(default=128, ge=16)  # tokens of a sequence, special tokens included
+
+
+class NoDecoding(Options):
+    """How logits become predictions, for a kind that leaves no choice."""
+
+
+def text_columns(text: str | tuple[str, str]) -> list[str]:
+    """The source's columns that hold the text, or the pair of texts."""
+    return [text] if isinstance(text, str) else list(text)
+
+
+def read_texts(row: dict, *, text: str | tuple[str, str]) -> dict:
+    """The fields `text` and `text_pair` of a row; `text_pair` is None where the task has one text.
+
+    The second text of a pair may be empty: real pair data has such rows, and BERT's input for them is well defined.
+    Raises InputError for a value that is not a string, and for an empty first text.
+    """
+    first, *second = text_columns(text)
+    return {
+        "text": read_visible_text(row[first], what=f"text (column {first!r})"),
+        "text_pair": read_text(row[second[0]], what=f"second text (column {second[0]!r})") if second else None,
+    }
+
+
+def read_text(value: object, *, what: str) -> str:
+    """The value, which may be an empty string. Raises InputError for one that is not a string."""
+    if not isinstance(value, str):
+        raise InputError(f"{what}: expected a string, got {describe(value)}")
+    return value
+
+
+def read_visible_text(value: object, *, what: str) -> str:
+    """As `read_text`; raises InputError also for a string without a visible character."""
+    text = read_text(value, what=what)
+    if not text.strip():
+        raise InputError(f"{what}: expected at least one visible character, got {text!r}")
+    return text
+
+
+def describe(value: object) -> str:
+    """A value and its type, for an error message."""
+    return "null" if value is None else f"{value!r} ({type(value).__name__})"

@@ -1,0 +1,60 @@
+"""Text as token ids, and features of unequal length as one batch. B batch, C classes, L the longest feature."""
+
+from collections.abc import Sequence
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BertTokenizer
+
+
+def plain_text_tokenizer(tokenizer: BertTokenizer) -> Tokenizer:
+    """The tokenizer's backend without truncation and padding, for which "[SEP]" in a text is text.
+
+    It is a copy: truncation and the treatment of special tokens are state of a backend, and a tokenizer that is
+    saved later must not carry what an encoding set.
+    """
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = True
+    return backend
+
+
+def encode_texts(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int) -> list[dict]:
+    """One feature per row: `row` (its index), `input_ids` and `token_type_ids`, at most max_length tokens.
+
+    [CLS] text [SEP], or [CLS] text [SEP] text_pair [SEP]; of a pair that is too long the longer text is cut first.
+    """
+    backend = plain_text_tokenizer(tokenizer)
+    backend.enable_truncation(max_length, strategy="longest_first")
+    texts = [row["text"] if row["text_pair"] is None else (row["text"], row["text_pair"]) for row in rows]
+    return [
+        {"row": index, "input_ids": encoding.ids, "token_type_ids": encoding.type_ids}
+        for index, encoding in enumerate(backend.encode_batch_fast(texts))
+    ]
+
+
+def pad(sequences: Sequence, *, value: float, dtype: torch.dtype) -> Tensor:
+    """Sequences [L_i, ...] (lists or arrays) as one tensor [B, L, ...], with `value` after the end of each."""
+    tensors = [torch.tensor(sequence, dtype=dtype) for sequence in sequences]
+    return pad_sequence(tensors, batch_first=True, padding_value=value)
+
+
+def pad_inputs(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
+    """MODEL_INPUTS of the features, each [B, L] int64; the attention mask is 1 at real tokens."""
+    ids, types = ([feature[name] for feature in features] for name in ("input_ids", "token_type_ids"))
+    return {
+        "input_ids": pad(ids, value=pad_token_id, dtype=torch.long),
+        "token_type_ids": pad(types, value=0, dtype=torch.long),
+        "attention_mask": pad([[1] * len(sequence) for sequence in ids], value=0, dtype=torch.long),
+    }
+
+
+def pad_teacher_logits(features: list[dict]) -> dict[str, Tensor]:
+    """`teacher_logits` of the features, [B, C] or [B, L, C] float32; empty where the features have none."""
+    if "teacher_logits" not in features[0]:
+        return {}
+    logits = [feature["teacher_logits"] for feature in features]
+    return {"teacher_logits": pad(logits, value=0.0, dtype=torch.float32)}

@@ -1,0 +1,61 @@
+"""Regression on a text or a pair of texts: encoding, head, losses, decoding. B batch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, BertForSequenceClassification, BertTokenizer
+
+from tinybert.distillation.soft_targets import soft_squared_error
+from tinybert.model.checkpoint import label_config, load_with_head
+from tinybert.tasks.encoding import encode_texts, pad_inputs, pad_teacher_logits
+
+HEAD = AutoModelForSequenceClassification
+
+
+def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSequenceClassification:
+    """A model with one output on the BERT in a local folder; a missing head is drawn from `seed`."""
+    return load_with_head(
+        BertForSequenceClassification, checkpoint, seed=seed, problem_type="regression", **label_config(["score"])
+    )
+
+
+def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
+    """One feature per row: row, input_ids, token_type_ids, and label, the gold score."""
+    features = encode_texts(rows, tokenizer=tokenizer, max_length=max_length)
+    return [feature | {"label": row["label"]} for feature, row in zip(features, rows, strict=True)]
+
+
+def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
+    """MODEL_INPUTS [B, L], labels [B] float32, and teacher_logits [B, 1] where the features carry them."""
+    labels_B = torch.tensor([feature["label"] for feature in features], dtype=torch.float32)
+    return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_B} | pad_teacher_logits(features)
+
+
+def logits(outputs: Any) -> Tensor:
+    """The model's scores [B, 1]."""
+    return outputs.logits
+
+
+def count(batch: dict[str, Tensor]) -> Tensor:
+    """The number of examples, over which both losses are means."""
+    return torch.ones_like(batch["labels"]).sum()
+
+
+def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Mean squared error of the scores [B, 1] to the gold scores, over examples."""
+    return F.mse_loss(logits.float().squeeze(-1), batch["labels"])
+
+
+def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
+    """Mean squared error of the scores [B, 1] to the teacher's, over examples; a score has no temperature."""
+    return soft_squared_error(logits, batch["teacher_logits"])
+
+
+def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], labels: list[str]) -> list[float]:
+    """The score of each row, in the rows' order; logits: one [1] per feature."""
+    scores = {feature["row"]: float(score[0]) for feature, score in zip(features, logits, strict=True)}
+    return [scores[index] for index in range(len(rows))]
