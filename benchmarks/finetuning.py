@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contest import AUTHORS, OURS, SKIPPED, Ends, lines, machine, median_speed, rounds_of
+from benchmarks.clones import ROOT
 from benchmarks.peak import section
 from benchmarks.reference import Reference
 from benchmarks.task_distillation import (
@@ -23,80 +23,80 @@ from benchmarks.task_distillation import (
     PADDED_BY_AUTHORS,
     Features,
     batches_of,
-    distil_here,
-    distil_there,
-    here,
-    inner_losses,
+    distil_ours,
+    distil_theirs,
+    heldout_intermediate_loss,
+    trainings,
 )  # fmt: skip
-from benchmarks.task_tuning import PADDED_BY_TRAINER, finetune_by_trainer, finetune_here, heldout_loss, training
-from stages.tasks import classification
-from stages.text.reading import open_split
-from stages.text.tokenizer import load_tokenizer
-from stages.training.machine import describe
-from tests.pipeline_runs.clone import ROOT
+from benchmarks.task_finetuning import PADDED_BY_TRAINER, finetune_by_trainer, finetune_ours, heldout_loss, training
+from benchmarks.throughput import AUTHORS, OURS, SKIPPED, Times, measure_rounds, median_speed, set_up_cpu, table_rows
+from tinybert.data.datasets import open_split
+from tinybert.data.tokenizer import load_tokenizer
+from tinybert.tasks.classification import model as classification
+from tinybert.training.devices import describe
 
 RUN_GLUE, BEST = "Trainer, as in run_glue", "Trainer, best flags"
 TUNING, DISTILLING = "fine-tuning", "task distillation"
 
 
 def read(data: Path, split: str, tokenizer: Any, count: int) -> Features:
-    found, _ = open_split(data, config=None, split=split)
-    taken = islice(found, count)
-    rows = [{"text": row["sentence"], "text_pair": None, "label": str(row["label"])} for row in taken]
-    return classification.encode(rows, tokenizer=tokenizer, max_length=128, labels=LABELS)
+    """The first `count` rows of a split, encoded."""
+    rows, _ = open_split(data, config=None, split=split)
+    texts = [{"text": row["sentence"], "text_pair": None, "label": str(row["label"])} for row in islice(rows, count)]
+    return classification.encode(texts, tokenizer=tokenizer, max_length=128, labels=LABELS)
 
 
-def per_second(ends: Ends, tokens: np.ndarray) -> float:
-    """Real tokens per second, where steps have `tokens` of them and not all the same number."""
-    return float(tokens[SKIPPED:].sum() / (ends[-1] - ends[SKIPPED]))
+def per_second(times: Times, tokens: np.ndarray) -> float:
+    """Real tokens per second of steps with `tokens` [steps] tokens."""
+    return float(tokens[SKIPPED:].sum() / (times[-1] - times[SKIPPED]))
 
 
-def contests(reference: Reference, features: Features, *, steps: int) -> dict[str, dict[str, Callable[[], float]]]:
-    """The contenders of each contest, on the same rows; the authors pad to one length and take equally long for all."""
+def comparisons(reference: Reference, features: Features, *, steps: int) -> dict[str, dict[str, Callable[[], float]]]:
+    """The programs of each comparison, on the same rows. The authors' pads all to one length, and needs equal times."""
     batches = batches_of(features)
     own = np.array([int(batches(step)["tokens"]) for step in range(steps)])
     mean = np.full(steps, own.mean())
 
     def by_trainer(*, best: bool) -> float:
-        ends, _, tokens = finetune_by_trainer(features, steps=steps, best=best)
-        return per_second(ends, tokens)
+        times, _, tokens = finetune_by_trainer(features, steps=steps, best=best)
+        return per_second(times, tokens)
 
-    def over_both(ends: list[Ends], tokens: np.ndarray) -> float:
-        return len(ends) / sum(1 / per_second(one, tokens) for one in ends)
+    def over_phases(phases: list[Times], tokens: np.ndarray) -> float:
+        return len(phases) / sum(1 / per_second(times, tokens) for times in phases)
 
     return {
         TUNING: {
             RUN_GLUE: lambda: by_trainer(best=False),
             BEST: lambda: by_trainer(best=True),
-            OURS: lambda: per_second(finetune_here(features, steps=steps)[0], own),
+            OURS: lambda: per_second(finetune_ours(features, steps=steps)[0], own),
         },
         DISTILLING: {
-            AUTHORS: lambda: over_both(distil_there(reference, features, steps=steps)[0], mean),
-            OURS: lambda: over_both(distil_here(features, steps=steps)[0], own),
+            AUTHORS: lambda: over_phases(distil_theirs(reference, features, steps=steps)[0], mean),
+            OURS: lambda: over_phases(distil_ours(features, steps=steps)[0], own),
         },
     }
 
 
 def tuned(train: Features, heldout: Features, *, steps: int) -> list[str]:
-    """Cross-entropy of each contender's student on rows that it has not seen."""
-    found = {
+    """Cross-entropy of each program's student on held-out rows."""
+    students = {
         RUN_GLUE: finetune_by_trainer(train, steps=steps, best=False)[1],
         BEST: finetune_by_trainer(train, steps=steps, best=True)[1],
-        OURS: finetune_here(train, steps=steps)[1],
+        OURS: finetune_ours(train, steps=steps)[1],
     }
-    return [f"| {who} | {heldout_loss(student, heldout):.3f} |" for who, student in found.items()]
+    return [f"| {name} | {heldout_loss(student, heldout):.3f} |" for name, student in students.items()]
 
 
 def distilled(reference: Reference, train: Features, heldout: Features, *, steps: int) -> list[str]:
-    """Losses between inner states after half and all of the steps of the first phase."""
-    contenders = {
-        AUTHORS: lambda count: distil_there(reference, train, steps=count, phases=1),
-        OURS: lambda count: distil_here(train, steps=count, phases=1),
+    """Intermediate losses after half and all of the steps of the first phase."""
+    programs = {
+        AUTHORS: lambda count: distil_theirs(reference, train, steps=count, phases=1),
+        OURS: lambda count: distil_ours(train, steps=count, phases=1),
     }
     rows: list[str] = []
-    for who, run in contenders.items():
-        losses = [inner_losses(*run(count)[1:], heldout) for count in (steps // 2, steps)]
-        rows.append(f"| {who} | " + " | ".join(f"{loss:.3f}" for loss in losses) + " |")
+    for name, run in programs.items():
+        losses = [heldout_intermediate_loss(*run(count)[1:], heldout) for count in (steps // 2, steps)]
+        rows.append(f"| {name} | " + " | ".join(f"{loss:.3f}" for loss in losses) + " |")
     return rows
 
 
@@ -113,11 +113,11 @@ def main() -> None:
     reference, few = Reference(options.reference.resolve()), train[: options.steps * BATCH]
     table: list[str] = []
     reached: dict[str, float] = {}
-    for what, contenders in contests(reference, few, steps=options.steps).items():
-        found = rounds_of(contenders, rounds=options.rounds)
-        table += lines(found, what=what)
-        reached[what] = median_speed(found)
-    phases = {TUNING: lambda: [training(few)[0]], DISTILLING: lambda: here(few).phases}
+    for name, programs in comparisons(reference, few, steps=options.steps).items():
+        speeds = measure_rounds(programs, rounds=options.rounds)
+        table += table_rows(speeds, label=name)
+        reached[name] = median_speed(speeds)
+    phases = {TUNING: lambda: [training(few)[0]], DISTILLING: lambda: trainings(few).phases}
     share = section(phases, reached, steps=options.steps)
     text = page(
         options, table=table, share=share, tuned=tuned(train, heldout, steps=options.curve_steps),
@@ -127,18 +127,17 @@ def main() -> None:
     print(text)
 
 
-def page(options: Any, *, table: list[str], share: str, tuned: list[str], distilled: list[str]) -> str:
-    where = describe(machine())
-    packages = where["packages"]
-    given = " ".join(
-        f"--{name.replace('_', '-')} {count}" for name, count in vars(options).items() if type(count) is int
-    )
+def page(options: argparse.Namespace, *, table: list[str], share: str, tuned: list[str], distilled: list[str]) -> str:
+    machine = describe(set_up_cpu())
+    packages = machine["packages"]
+    counts = {name.replace("_", "-"): count for name, count in vars(options).items() if type(count) is int}
+    command = " ".join(f"--{name} {count}" for name, count in counts.items())
     return f"""# How fast fine-tuning runs
 
-`python -m benchmarks.finetuning --reference FOLDER --data DATA --tokenizer CHECKPOINT {given}`:
-SST-2, {BATCH} rows a step, a student of 4 layers, 312, a teacher of 12 layers, 768; {where["threads"]} threads,
-{where["processor"]} ({where["instructions"]}),
-this project in {where["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
+`python -m benchmarks.finetuning --reference FOLDER --data DATA --tokenizer CHECKPOINT {command}`:
+SST-2, {BATCH} rows a step, a student of 4 layers, 312, a teacher of 12 layers, 768; {machine["threads"]} threads,
+{machine["processor"]} ({machine["instructions"]}),
+this project in {machine["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
 Tokens of padding do not count.
 
 | | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
@@ -146,9 +145,9 @@ Tokens of padding do not count.
 {chr(10).join(table)}
 
 `Trainer` pads to {PADDED_BY_TRAINER} tokens as run_glue does; its best flags are bf16, the fused optimizer, and batches
-of rows of like length, padded to the longest. The authors' loop is padded to {PADDED_BY_AUTHORS}, the length that their
+of similar lengths, padded to the longest. The authors' loop is padded to {PADDED_BY_AUTHORS}, the length that their
 script names for this task, though it never reads that and pads to 128. Task distillation is both phases, as many steps
-of each. The stage takes the teacher's logits once for all epochs of the second phase; here they are taken in each step.
+of each. The stage computes the teacher's logits once for all epochs of the second phase; here each step computes them.
 
 {share}
 ## The loss at equal tokens

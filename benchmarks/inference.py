@@ -1,4 +1,4 @@
-"""How fast a small BERT answers, beside a large one in PyTorch: random weights, whose values do not change a time.
+"""Latency of small BERTs beside large ones in PyTorch. Weights are random, since their values do not change a time.
 
 `python -m benchmarks.inference --rounds 100` writes benchmarks/inference.md. Every round times every model, so
 that the noise of the machine hits all alike; a ratio is the median of the rounds' own ratios, with their range.
@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from stages.model.size import count_parameters, multiply_adds
-from stages.runtime.contenders import Way, Ways, in_onnxruntime, in_torch, timed
-from stages.runtime.onnx_file import write_float32, write_int8
-from stages.training.machine import describe, set_up
-from tests.pipeline_runs.clone import ROOT
+from benchmarks.clones import ROOT
+from tinybert.export.convert import write_float32, write_int8
+from tinybert.export.latency import Variant, Variants, onnx_variants, time_variants, torch_variants
+from tinybert.model.size import count_parameters, multiply_adds
+from tinybert.training.devices import describe, set_up
 
-VOCABULARY = 30522
+VOCAB_SIZE = 30522
 LENGTHS = (16, 128)
 HEAD = "| tokens | model | median ms | times faster | range |"
 PAIRS = {
@@ -29,7 +29,7 @@ PAIRS = {
 
 
 def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
-    config = BertConfig(vocab_size=VOCABULARY, num_hidden_layers=layers, hidden_size=hidden,
+    config = BertConfig(vocab_size=VOCAB_SIZE, num_hidden_layers=layers, hidden_size=hidden,
                         num_attention_heads=heads, intermediate_size=intermediate)  # fmt: skip
     return BertForSequenceClassification(config).eval()
 
@@ -37,16 +37,16 @@ def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
 def measure(title: str, teacher: Any, student: Any, *, rounds: int, threads: int) -> list[str]:
     """The lines of one table."""
     with tempfile.TemporaryDirectory() as place:
-        files = {"float32": Path(place) / "float32.onnx", "int8": Path(place) / "int8.onnx"}
-        ways: Ways = {}
-        for who, model in (("teacher", teacher), ("student", student)):
-            own = {name: file.with_stem(f"{who}_{name}") for name, file in files.items()}
-            write_float32(model, own["float32"])
-            write_int8(model, own["int8"])
-            ways |= in_torch(who, model) | in_onnxruntime(who, own, threads=threads)
+        variants: Variants = {}
+        for name, model in (("teacher", teacher), ("student", student)):
+            files = {precision: Path(place) / f"{name}_{precision}.onnx" for precision in ("float32", "int8")}
+            write_float32(model, files["float32"])
+            write_int8(model, files["int8"])
+            variants |= torch_variants(name, model) | onnx_variants(name, files, threads=threads)
         lines = [f"## {title}", "", sizes(teacher, student), "", HEAD, "|---|---|---|---|---|"]
         for length in LENGTHS:
-            lines += rows(length, timed(ways, batch_size=1, length=length, vocab_size=VOCABULARY, rounds=rounds))
+            seconds = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
+            lines += rows(length, seconds)
     return [*lines, ""]
 
 
@@ -59,12 +59,12 @@ def sizes(teacher: Any, student: Any) -> str:
     )
 
 
-def rows(length: int, seconds: dict[Any, np.ndarray]) -> list[str]:
-    reference = seconds[Way("teacher", "torch", "float32")]
+def rows(length: int, seconds: dict[Variant, np.ndarray]) -> list[str]:
+    reference = seconds[Variant("teacher", "torch", "float32")]
     lines: list[str] = []
-    for way, times in seconds.items():
+    for variant, times in seconds.items():
         low, middle, high = np.percentile(reference / times, (5, 50, 95))
-        name = f"{way.who}, {way.runtime} {way.precision}"
+        name = f"{variant.model}, {variant.runtime} {variant.precision}"
         lines.append(f"| {length} | {name} | {np.median(times) * 1000:.2f} | {middle:.1f} | {low:.1f} to {high:.1f} |")
     return lines
 
@@ -88,7 +88,7 @@ def main() -> None:
 {processor}, {versions}. Times faster than the teacher in PyTorch float32: the median of the
 rounds' own ratios, and their 5th to 95th percentile. A model is called twice in its turn, of which the second counts:
 it has its weights in the caches, as a service has that answers all the time. Float32 ONNX is standard operators; int8
-has fused attention and weights of 7 bits by channel (`stages/runtime/onnx_file.py`).
+has fused attention and weights of 7 bits by channel (`tinybert/export/convert.py`).
 """
     text = "\n".join([head, *tables])
     (ROOT / "benchmarks/inference.md").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How much of what the machine's matrix multiplication can do at best a training reaches."""
+"""The share of the machine's best matrix multiplication that a training reaches."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,23 +7,23 @@ from statistics import mean
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.contest import Training
+from benchmarks.throughput import Training
 
 SIZE, TIMES = 2048, 5
 
 
 def peak(dtype: torch.dtype) -> float:
-    """Operations per second, a multiplication and an addition being two, of products of SIZE x SIZE: the best."""
-    one, other = (torch.randn(SIZE, SIZE).to(dtype) for _ in range(2))
+    """The best FLOP/s of products of SIZE x SIZE, a multiplication and an addition being two operations."""
+    left, right = (torch.randn(SIZE, SIZE).to(dtype) for _ in range(2))
     seconds: list[float] = []
     for _ in range(TIMES):
         start = time.perf_counter()
-        torch.mm(one, other)
+        torch.mm(left, right)
         seconds.append(time.perf_counter() - start)
     return 2 * SIZE**3 / min(seconds)
 
 
-def operations(training: Training, *, steps: int) -> float:
+def flops_per_token(training: Training, *, steps: int) -> float:
     """Operations for each real token in the matrix products of steps, forward and backward, teacher included.
 
     Those within the fused kernel of attention are not counted.
@@ -43,14 +43,14 @@ def operations(training: Training, *, steps: int) -> float:
 def section(
     trainings: Mapping[str, Callable[[], Sequence[Training]]], tokens_per_second: Mapping[str, float], *, steps: int
 ) -> str:
-    """A part of a benchmark's page, on phases that have as many steps each, and the speeds of the same names."""
+    """A section of a benchmark's page, on the phases of each training and its speed; phases have equally many steps."""
     rows: list[str] = []
-    for what, make in trainings.items():
+    for name, make in trainings.items():
         phases = make()
         dtype = torch.bfloat16 if phases[0].accelerator.mixed_precision == "bf16" else torch.float32
-        best, needed = peak(dtype), mean(operations(phase, steps=steps) for phase in phases)
-        share = needed * tokens_per_second[what] / best
-        rows.append(f"| {what} | {needed / 1e6:.1f} | {best / 1e9:.0f} | {share:.2f} |")
+        best, needed = peak(dtype), mean(flops_per_token(phase, steps=steps) for phase in phases)
+        share = needed * tokens_per_second[name] / best
+        rows.append(f"| {name} | {needed / 1e6:.1f} | {best / 1e9:.0f} | {share:.2f} |")
     return f"""## Against the machine
 
 Matrix products of this project's steps (forward and backward, the teacher's too; those within the fused kernel of

@@ -1,8 +1,8 @@
-"""How fast documents become blocks of token ids, beside `datasets.map` as the run_mlm example uses it, and in how much
-memory.
+"""How fast documents become blocks of token ids, and in how much memory, beside `datasets.map` as in the run_mlm
+example.
 
 `python -m benchmarks.preparation --rounds 3` writes benchmarks/preparation.md. It needs `dvc repro pack` in the
-default, whose corpus is repeated, with a number before each document, until there is as much text as wanted.
+default, whose corpus is repeated, with a number before each document, until there is enough text.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset, disable_progress_bars, load_dataset
 
+from benchmarks.clones import ENVIRONMENT, ROOT
 from stages import pack, prepare_corpus
 from stages.pipeline.stage import Run
-from stages.runtime.probe import peak_bytes
-from stages.text.documents import Writer, read_documents
-from stages.text.tokenizer import load_tokenizer
-from stages.training.machine import describe, set_up
-from tests.pipeline_runs.clone import ENVIRONMENT, ROOT
+from tinybert.data.documents import Writer, read_documents
+from tinybert.data.tokenizer import load_tokenizer
+from tinybert.export.probe import peak_bytes
+from tinybert.training.devices import describe, set_up
 
 LENGTH = 128
 COMPARED = 100  # megabytes
@@ -34,8 +34,9 @@ MEGABYTE = 1_000_000
 SOURCE = "raw.parquet"
 
 
-def write_text(file: Path, megabytes: int) -> None:
-    texts = [text for some in read_documents(ROOT / "data/corpus/train.parquet") for text in some]
+def write_text(corpus: Path, file: Path, megabytes: float) -> None:
+    """Repeat the documents of `corpus` in `file`, each time with another number before each."""
+    texts = list(read_documents(corpus))
     written, copy = 0, 0
     with Writer(file) as out:
         while written < megabytes * MEGABYTE:
@@ -47,7 +48,8 @@ def write_text(file: Path, megabytes: int) -> None:
             copy += 1
 
 
-def ours() -> int:
+def by_stages() -> int:
+    """Blocks of the stages prepare_corpus and pack."""
     corpus = {"source": SOURCE, "config": None, "split": "train", "text_column": "text", "min_characters": 60,
               "max_documents": None, "heldout": 0.01}  # fmt: skip
     run = Run("", Path("unused"))
@@ -56,8 +58,8 @@ def ours() -> int:
     return sum(len(np.load(file, mmap_mode="r")) for file in Path("data/packed").glob("*.npy"))
 
 
-def mapped() -> int:
-    """Tokenized and joined to blocks, as run_mlm does; nothing is cleaned, and a document that occurs twice stays."""
+def by_map() -> int:
+    """Blocks of run_mlm: tokenized and joined; nothing is cleaned, and a document that occurs twice stays."""
     disable_progress_bars()
     tokenizer = load_tokenizer(Path("models/tokenizer"))
 
@@ -74,52 +76,56 @@ def mapped() -> int:
     return len(rows.map(group, batched=True, num_proc=2))
 
 
-WAYS: dict[str, Callable[[], int]] = {"ours": ours, "mapped": mapped}
+PROGRAMS: dict[str, Callable[[], int]] = {"stages": by_stages, "map": by_map}
+DESCRIPTIONS = {
+    "stages": "`prepare_corpus` and `pack`: cleaned, each document once, documents kept apart",
+    "map": "`datasets.map`, two processes: tokenized and joined, nothing cleaned",
+}
 
 
-def measured(way: str, megabytes: int) -> dict[str, float]:
-    """Seconds without imports, blocks, and the peak of the process in MB, of one way in a process of its own."""
+def measure(program: str, megabytes: int) -> dict[str, float]:
+    """Seconds without imports, blocks, and the peak memory in MB of a program in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
-        write_text(Path(place) / SOURCE, megabytes)
+        write_text(ROOT / "data/corpus/train.parquet", Path(place) / SOURCE, megabytes)
         (Path(place) / "models").mkdir()
         (Path(place) / "models/tokenizer").symlink_to(ROOT / "models/tokenizer")
-        command = [sys.executable, "-m", "benchmarks.preparation", "--way", way]
+        command = [sys.executable, "-m", "benchmarks.preparation", "--program", program]
         environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=place, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_one(way: str) -> None:
+def run_here(program: str) -> None:
+    """Run a program in the current folder, and print its figures as the last line."""
     start = time.perf_counter()
-    blocks = WAYS[way]()
+    blocks = PROGRAMS[program]()
     seconds = time.perf_counter() - start
     print(json.dumps({"seconds": seconds, "blocks": blocks, "peak": (peak_bytes() or 0) / MEGABYTE}))
 
 
 def compared(rounds: int) -> list[str]:
-    found = [{way: measured(way, COMPARED) for way in WAYS} for _ in range(rounds)]
-    speeds = {way: [COMPARED / one[way]["seconds"] for one in found] for way in WAYS}
-    ratios = np.array(speeds["ours"]) / np.array(speeds["mapped"])
-    names = {"ours": "`prepare_corpus` and `pack`: cleaned, each document once, documents kept apart",
-             "mapped": "`datasets.map`, two processes: tokenized and joined, nothing cleaned"}  # fmt: skip
+    figures = [{program: measure(program, COMPARED) for program in PROGRAMS} for _ in range(rounds)]
+    speeds = {program: [COMPARED / row[program]["seconds"] for row in figures] for program in PROGRAMS}
+    ratios = np.array(speeds["stages"]) / np.array(speeds["map"])
     lines = [
-        f"| {names[way]} | {np.median(speed):.1f} | {found[0][way]['blocks']:,.0f} |" for way, speed in speeds.items()
+        f"| {DESCRIPTIONS[program]} | {np.median(speed):.1f} | {figures[0][program]['blocks']:,.0f} |"
+        for program, speed in speeds.items()
     ]
     return [*lines, "", f"Ratio: {np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})."]
 
 
 def growing() -> list[str]:
-    rows = [(size, measured("ours", size)) for size in GROWING]
-    return [f"| {size:,} | {size / one['seconds']:.1f} | {one['peak']:.0f} |" for size, one in rows]
+    rows = [(size, measure("stages", size)) for size in GROWING]
+    return [f"| {size:,} | {size / row['seconds']:.1f} | {row['peak']:.0f} |" for size, row in rows]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
+    parser.add_argument("--program", choices=list(PROGRAMS), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.way:
-        run_one(options.way)
+    if options.program:
+        run_here(options.program)
         return
     machine = describe(set_up(threads="auto", precision="float32", cpu=True))
     text = f"""# How fast documents become blocks
@@ -139,7 +145,7 @@ def main() -> None:
 |---|---|---|
 {chr(10).join(growing())}
 
-What grows is 12 bytes, as Python keeps them, for each document, by which it is known again.
+What grows is a fingerprint of 12 bytes, and Python's own memory for it, for each document.
 
 The text is the default's corpus, cleaned before and repeated with a number before each document, so that cleaning
 finds little to remove and words come again and again, for both. `prepare_corpus` works in one process; in `pack` the

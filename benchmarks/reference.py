@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 from transformers import BertConfig
 
-from benchmarks.contest import DECAY, RATE, WARMUP
+from benchmarks.throughput import LEARNING_RATE, WARMUP, WEIGHT_DECAY
 
 NO_DECAY = ("bias", "LayerNorm.bias", "LayerNorm.weight")
 NEVER_CALLED = {"boto3": (), "botocore": (), "botocore.exceptions": ("ClientError",)}
@@ -42,10 +42,13 @@ class Reference:
 
     def optimizer(self, model: nn.Module, *, steps: int, schedule: str = "warmup_linear") -> Any:
         """As both of their scripts set it up, the one for tasks with the schedule "none" in its first phase."""
-        groups: list[dict[str, Any]] = [{"params": [], "weight_decay": DECAY}, {"params": [], "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [
+            {"params": [], "weight_decay": WEIGHT_DECAY},
+            {"params": [], "weight_decay": 0.0},
+        ]
         for name, weight in model.named_parameters():
             groups[any(part in name for part in NO_DECAY)]["params"].append(weight)
-        return self._optimizer(groups, lr=RATE, warmup=WARMUP, t_total=steps, schedule=schedule)
+        return self._optimizer(groups, lr=LEARNING_RATE, warmup=WARMUP, t_total=steps, schedule=schedule)
 
 
 def _empty(name: str, members: tuple[str, ...]) -> types.ModuleType:

@@ -1,56 +1,57 @@
-"""What saving resume points costs: pretraining with it beside pretraining without, in pairs, in turn.
+"""The cost of saving resume points: pretraining with it beside pretraining without, in pairs, in turn.
 
 `python -m benchmarks.saving --pairs 5 --steps 200` writes benchmarks/saving.md. The model is the default teacher.
 """
 
 import argparse
 import platform
-import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from ruamel.yaml import YAML
 
-from stages.model import attention
-from stages.model.scratch import from_scratch
-from stages.parameters.initialize import Scratch
-from stages.pipeline.parameters import read_file
-from stages.training import loop
-from stages.training.blocks import Masking, masked_batch
-from stages.training.machine import describe, set_up
-from stages.training.masked_words import MaskedWords
-from tests.pipeline_runs.clone import ROOT
+from benchmarks.clones import ROOT
+from tinybert.model import attention
+from tinybert.model.initialization import random_bert
+from tinybert.pretraining.masking import Masking, masked_batch
+from tinybert.pretraining.mlm import MaskedLanguageModeling
+from tinybert.training import resume
+from tinybert.training.devices import describe, set_up
+from tinybert.training.loop import train
+from tinybert.training.progress import Progress
 
 BATCH_SIZE, LENGTH = 8, 128
 
 
-def seconds(shape: Scratch, *, steps: int, first_wait: float) -> tuple[float, int]:
-    """How long `steps` steps take, and how many resume points were saved on the way; the last one always is."""
+def default_shape() -> dict[str, Any]:
+    """Arguments of random_bert for the default teacher."""
+    scratch = YAML(typ="safe").load(ROOT / "params.yaml")["initialize"]["scratch"]
+    return {key: value for key, value in scratch.items() if key not in ("lowercase", "seed")}
+
+
+def seconds(shape: dict[str, Any], *, steps: int, folder: Path | None) -> tuple[float, int]:
+    """The time of `steps` steps, and the number of resume points saved on the way into `folder`, the last included."""
     accelerator = set_up(threads="auto", precision="float32")
-    sizes = shape.model_dump(exclude={"lowercase", "seed"})
-    model = from_scratch(seed=1, **sizes)
+    model = random_bert(seed=1, **shape)
     model.set_attn_implementation(attention.NAME)
-    blocks = np.random.default_rng(1).integers(5, sizes["vocab_size"], (1000, LENGTH))
-    masking = Masking(0.2, False, torch.zeros(sizes["vocab_size"], dtype=torch.bool), range(5), 2, 4)
-    folder = Path(tempfile.mkdtemp())
-    saved = []
-    save, loop.resume.save = loop.resume.save, lambda *a, **k: (saved.append(1), save(*a, **k))
-    loop.FIRST_WAIT = first_wait
-    start = time.perf_counter()
-    for _ in loop.train(
-        MaskedWords(model), steps=steps, rate=1e-3, warmup=0.1, weight_decay=0.01, seed=1, accelerator=accelerator,
-        memory=loop.Memory(), folder=folder, label="with saving" if first_wait < 1e9 else "without",
-        batches=lambda step: masked_batch(blocks, step, batch_size=BATCH_SIZE, seed=1, masking=masking,
-                                          device=accelerator.device),
-    ):  # fmt: skip
-        pass
-    passed = time.perf_counter() - start
-    loop.resume.save = save
-    shutil.rmtree(folder)
-    return passed, len(saved)
+    blocks = np.random.default_rng(1).integers(5, shape["vocab_size"], (1000, LENGTH))
+    masking = Masking(0.2, False, torch.zeros(shape["vocab_size"], dtype=torch.bool), range(5), 2, 4)
+    with patch.object(resume, "save", wraps=resume.save) as save:
+        start = time.perf_counter()
+        for _ in train(
+            MaskedLanguageModeling(model), steps=steps, learning_rate=1e-3, warmup=0.1, weight_decay=0.01, seed=1,
+            batches=lambda step: masked_batch(blocks, step, batch_size=BATCH_SIZE, seed=1, masking=masking,
+                                              device=accelerator.device),
+            accelerator=accelerator, folder=folder, progress=Progress("with saving" if folder else "without"),
+        ):  # fmt: skip
+            pass
+        return time.perf_counter() - start, save.call_count
 
 
 def main() -> None:
@@ -58,12 +59,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
-    shape = Scratch.model_validate(read_file(ROOT / "params.yaml")["initialize"]["scratch"])
-    ratios, rows = [], []
-    first_wait = loop.FIRST_WAIT
-    seconds(shape, steps=10, first_wait=1e9)
+    shape = default_shape()
+    ratios, rows = list[float](), list[str]()
+    seconds(shape, steps=10, folder=None)
     for _ in range(options.pairs):
-        (on, saves), (off, _) = (seconds(shape, steps=options.steps, first_wait=wait) for wait in (first_wait, 1e9))
+        with tempfile.TemporaryDirectory() as folder:
+            on, saves = seconds(shape, steps=options.steps, folder=Path(folder) / "resume")
+        off, _ = seconds(shape, steps=options.steps, folder=None)
         ratios.append(on / off)
         rows.append(f"| {on:.1f} | {saves} | {off:.1f} | {on / off:.3f} |")
     machine = describe(set_up(threads="auto", precision="float32"))
@@ -74,7 +76,7 @@ def main() -> None:
 `{command}`: {options.steps} steps of pretraining the default teacher,
 {BATCH_SIZE} x {LENGTH} tokens each, on {where}.
 
-| seconds with | resume points | seconds without (but for the last) | ratio |
+| seconds with | resume points | seconds without | ratio |
 |---|---|---|---|
 {chr(10).join(rows)}
 

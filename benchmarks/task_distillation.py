@@ -1,4 +1,4 @@
-"""Both phases of task distillation, here and by the loop of TinyBERT's authors with their own models."""
+"""Both phases of task distillation, by this project and by the loop of TinyBERT's authors with their own models."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,33 +6,34 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.functional import mse_loss
-from transformers import BertForSequenceClassification as HEAD
+from torch.nn.functional import mse_loss, pad
+from transformers import BertForSequenceClassification
 
-from benchmarks.contest import (
+from benchmarks.reference import Reference
+from benchmarks.throughput import (
     LAYERS,
     STUDENT,
     TEACHER,
-    Ends,
+    Times,
     Training,
-    as_loaded,
     build,
-    imitation,
-    machine,
-    train_here,
-    train_there,
+    intermediate_distillation,
+    set_up_cpu,
+    train_ours,
+    train_theirs,
+    with_attention,
 )  # fmt: skip
-from benchmarks.reference import Reference
-from stages.model.checkpoint import set_dropout
-from stages.tasks import classification
-from stages.tasks.soft_targets import soft_cross_entropy
-from stages.training.imitation import Imitation
-from stages.training.task_batches import TaskBatches
-from stages.training.task_imitation import TaskImitation, show_rows
-from stages.training.task_prediction import TaskPrediction, inputs
-from stages.training.teaching import rounded_once
+from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.soft_targets import soft_cross_entropy
+from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
+from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.finetuning.fit import TaskBatches, TaskPrediction
+from tinybert.model.checkpoint import set_dropout
+from tinybert.model.inputs import model_inputs
+from tinybert.tasks.classification import model as classification
 
 BATCH, LABELS, PADDED_BY_AUTHORS = 32, ["0", "1"], 64
+HEAD = BertForSequenceClassification
 Features = list[dict[str, Any]]
 
 
@@ -41,87 +42,85 @@ def batches_of(features: Features) -> TaskBatches:
     return TaskBatches(features, classification, batch_size=BATCH, seed=1, pad_token_id=0, device=device)
 
 
-def padded(features: Features, length: int, *, first: bool = False) -> dict[str, torch.Tensor]:
-    """Model inputs [B, length] and labels [B] of some features; of the `first` only, [length] and a scalar."""
+def padded(features: Features, length: int) -> dict[str, torch.Tensor]:
+    """Model inputs [B, length] and labels [B]."""
     batch = classification.collate(features, pad_token_id=0)
     extra = length - batch["input_ids"].shape[1]
-    assert extra >= 0, "a row is longer than what rows are padded to"
-    wide = {name: torch.nn.functional.pad(batch[name], (0, extra)) for name in batch if name != "labels"}
-    return {name: tensor[0] if first else tensor for name, tensor in (wide | {"labels": batch["labels"]}).items()}
+    assert extra >= 0, f"a row has {-extra} tokens more than the {length} that rows are padded to"
+    return {name: tensor if name == "labels" else pad(tensor, (0, extra)) for name, tensor in batch.items()}
 
 
-class Here(NamedTuple):
+class Phases(NamedTuple):
     phases: tuple[Training, Training]
     student: Any
     projections: nn.ModuleList
 
 
-def here(features: Features) -> Here:
-    """Both phases, one after the other, of one student; the teacher's logits for the second are taken in each step."""
-    accelerator = machine()
-    teacher, student = (as_loaded(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
-    teacher = rounded_once(teacher.eval(), accelerator)
+def trainings(features: Features) -> Phases:
+    """This project's phases, of one student; the teacher's logits for the second are computed in each step."""
+    accelerator = set_up_cpu()
+    teacher, student = (with_attention(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
+    teacher = cast_linear_weights_to_bf16(teacher.eval(), accelerator)
     set_dropout(student, hidden=0.1)
-    batches, inner = batches_of(features), imitation(student, teacher)
+    batches, intermediate = batches_of(features), intermediate_distillation(student, teacher)
 
-    def shown(step: int) -> dict[str, Any]:
-        one = batches(step)
-        return one | {"teacher": show_rows(teacher, one, layers=LAYERS, autocast=accelerator.autocast)}
+    def with_states(step: int) -> dict[str, Any]:
+        batch = batches(step)
+        return batch | {"teacher": task_targets(teacher, batch, layers=LAYERS, autocast=accelerator.autocast)}
 
-    def labelled(step: int) -> dict[str, Any]:
-        one = batches(step)
+    def with_logits(step: int) -> dict[str, Any]:
+        batch = batches(step)
         with torch.inference_mode(), accelerator.autocast():
-            logits = teacher(**inputs(one)).logits
-        return one | {"teacher_logits": logits.float().clone()}
+            logits = teacher(**model_inputs(batch)).logits
+        return batch | {"teacher_logits": logits.float().clone()}
 
-    first = Training(TaskImitation(student, inner), shown, accelerator)
+    first = Training(TaskIntermediateDistillation(student, intermediate), with_states, accelerator)
     objective = TaskPrediction(student, classification, hard=0.0, soft=1.0, temperature=1.0)
-    return Here((first, Training(objective, labelled, accelerator)), student, inner.projections)
+    return Phases((first, Training(objective, with_logits, accelerator)), student, intermediate.projections)
 
 
-def distil_here(features: Features, *, steps: int, phases: int = 2) -> tuple[list[Ends], Any, nn.ModuleList]:
+def distil_ours(features: Features, *, steps: int, phases: int = 2) -> tuple[list[Times], Any, nn.ModuleList]:
     """Times of each of the first `phases`, the student, and the projections of its states."""
-    made = here(features)
-    return [train_here(phase, steps=steps) for phase in made.phases[:phases]], made.student, made.projections
+    program = trainings(features)
+    return [train_ours(phase, steps=steps) for phase in program.phases[:phases]], program.student, program.projections
 
 
-def distil_there(
+def distil_theirs(
     reference: Reference, features: Features, *, steps: int, phases: int = 2
-) -> tuple[list[Ends], Any, nn.ModuleList]:
-    """As distil_here; their one projection stands for each state's."""
-    machine()
+) -> tuple[list[Times], Any, nn.ModuleList]:
+    """As distil_ours; their one projection stands for each state's."""
+    set_up_cpu()
     torch.use_deterministic_algorithms(False)
-    models = build(HEAD, TEACHER), build(HEAD, STUDENT)
     teacher, student = (
         reference.model("TinyBertForSequenceClassification", model.config, model.state_dict(), num_labels=len(LABELS))
-        for model in models
+        for model in (build(HEAD, TEACHER), build(HEAD, STUDENT))
     )
     every = TEACHER[0] // STUDENT[0]
 
-    def both(n: int) -> tuple[Any, Any]:
+    def outputs(n: int) -> tuple[Any, Any]:
         batch = padded(features[n * BATCH : (n + 1) * BATCH], PADDED_BY_AUTHORS)
         inputs = batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]
-        found = student(*inputs, is_student=True)
+        student_outputs = student(*inputs, is_student=True)
         with torch.no_grad():
-            return found, teacher(*inputs)
+            return student_outputs, teacher(*inputs)
 
-    def imitate(n: int) -> Any:
-        (_, scores, states), (_, seen, shown) = both(n)
-        pairs = [*zip(scores, seen[every - 1 :: every], strict=True)]
-        clear = [(torch.where(a <= -1e2, 0.0, a), torch.where(b <= -1e2, 0.0, b)) for a, b in pairs]
-        return sum(mse_loss(*pair) for pair in [*clear, *zip(states, shown[::every], strict=True)])
+    def intermediate_loss(n: int) -> Any:
+        (_, student_scores, student_states), (_, teacher_scores, teacher_states) = outputs(n)
+        scores = zip(student_scores, teacher_scores[every - 1 :: every], strict=True)
+        unmasked = [(torch.where(a <= -1e2, 0.0, a), torch.where(b <= -1e2, 0.0, b)) for a, b in scores]
+        return sum(mse_loss(*pair) for pair in [*unmasked, *zip(student_states, teacher_states[::every], strict=True)])
 
-    def agree(n: int) -> Any:
-        (logits, _, _), (wanted, _, _) = both(n)
-        return soft_cross_entropy(logits, wanted, temperature=1.0)
+    def prediction_loss(n: int) -> Any:
+        (student_logits, _, _), (teacher_logits, _, _) = outputs(n)
+        return soft_cross_entropy(student_logits, teacher_logits, temperature=1.0)
 
-    ends: list[Ends] = []
-    for loss_of, schedule in ((imitate, "none"), (agree, "warmup_linear"))[:phases]:
+    times: list[Times] = []
+    for loss_of, schedule in ((intermediate_loss, "none"), (prediction_loss, "warmup_linear"))[:phases]:
         optimizer = reference.optimizer(student, steps=steps, schedule=schedule)
-        ends.append(train_there(partial(_step, loss_of, optimizer), steps=steps))
+        times.append(train_theirs(partial(_step, loss_of, optimizer), steps=steps))
     plain = build(HEAD, STUDENT)
     plain.load_state_dict({name: w for name, w in student.state_dict().items() if not name.startswith("fit_dense")})
-    return ends, plain, nn.ModuleList([student.fit_dense] * (STUDENT[0] + 1))
+    return times, plain, nn.ModuleList([student.fit_dense] * (STUDENT[0] + 1))
 
 
 def _step(loss_of: Callable[[int], Any], optimizer: Any, n: int) -> None:
@@ -132,16 +131,19 @@ def _step(loss_of: Callable[[int], Any], optimizer: Any, n: int) -> None:
     optimizer.zero_grad()
 
 
-def inner_losses(student: Any, projections: nn.ModuleList, features: Features) -> float:
-    """The sum of the first phase's losses, a mean over batches in float32, computed alike for everyone."""
-    accelerator = machine("float32")
-    teacher = as_loaded(build(HEAD, TEACHER)).eval()
+def heldout_intermediate_loss(student: Any, projections: nn.ModuleList, features: Features) -> float:
+    """The sum of the first phase's losses, a mean over batches in float32, computed alike for both programs."""
+    accelerator = set_up_cpu("float32")
+    teacher = with_attention(build(HEAD, TEACHER)).eval()
     weights = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
-    inner = Imitation(projections, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
-    objective, batches = TaskImitation(as_loaded(student), inner).eval(), batches_of(features)
+    intermediate = IntermediateDistillation(
+        projections, student.config, teacher.config, teacher_layers=LAYERS, weights=weights
+    )
+    objective, batches = TaskIntermediateDistillation(with_attention(student), intermediate), batches_of(features)
+    objective.eval()
     sums: list[float] = []
     for batch in map(batches, range(batches.steps_in_epoch)):
-        shown = show_rows(teacher, batch, layers=LAYERS, autocast=accelerator.autocast)
+        targets = task_targets(teacher, batch, layers=LAYERS, autocast=accelerator.autocast)
         with torch.inference_mode():
-            sums.append(float(sum(objective(batch | {"teacher": shown}).values())))
+            sums.append(float(sum(objective(batch | {"teacher": targets}).values())))
     return sum(sums) / len(sums)

@@ -1,4 +1,4 @@
-"""Pages in a real browser: Chromium, as the system has it, driven by playwright."""
+"""Pages in a real browser: the system's Chromium, driven by playwright."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,23 +10,23 @@ from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WHY_NOT = "no Chromium is installed here (in Debian: apt-get install chromium)"
-PATIENCE = 120_000  # milliseconds, for a machine that has other work
+TIMEOUT = 120_000  # milliseconds, for a busy machine
 
 
 class Opened:
-    """A page and what it did: lines on the console, addresses it asked for."""
+    """A page with its console messages and the addresses it requested."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.console: list[str] = []
         self.requests: list[str] = []
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", lambda message: self.console.append(message.text))
         page.on("pageerror", lambda error: self.console.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression, which the page's policy does not forbid to the driver."""
+        """The value of a JavaScript expression; the page's policy does not apply to the driver."""
         return self.page.evaluate(expression)
 
 
@@ -39,12 +39,12 @@ def opened(
     media: Literal["screen", "print"] = "screen",
 ) -> Iterator[Opened]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT)
         try:
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             page.emulate_media(media=media, color_scheme=scheme)
-            found = Opened(page)
+            opened_page = Opened(page)
             page.goto(file.as_uri())
-            yield found
+            yield opened_page
         finally:
             browser.close()

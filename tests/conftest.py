@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.pipeline_runs.clone import COMMIT, finished, run
+from benchmarks.clones import COMMIT, finished, run
 from tests.readme import command
 
 TESTS = Path(__file__).parent

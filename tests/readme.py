@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from tests.pipeline_runs.clone import ROOT
+from benchmarks.clones import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -1,6 +1,8 @@
-"""The sizes of a tiny BERT, odd and distinct so that a mixed-up axis shows; without dropout."""
+"""The sizes of a tiny BERT, odd and distinct so that swapped axes cannot pass, without dropout; and inputs for it."""
 
 from typing import Any
+
+import torch
 
 CONFIG: dict[str, Any] = {
     "vocab_size": 99,
@@ -12,3 +14,5 @@ CONFIG: dict[str, Any] = {
     "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0,
 }
+IDS = torch.tensor([[2, 17, 44, 98, 5, 61, 3], [2, 30, 31, 32, 3, 0, 0]])
+INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}

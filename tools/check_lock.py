@@ -1,13 +1,15 @@
 """Does dvc.lock fit the code, params.yaml and itself? Asked without data, as in continuous integration.
 
 `dvc status` needs the data, and `dvc repro --dry --allow-missing` has no verdict in its exit code. Here what
-is missing counts as what the stage that makes it has recorded, and what is there is hashed. One thing stays unseen
-without data: whether a stage that reads a part of another's output folder has read the part that is recorded now.
+is missing counts as what the stage that makes it has recorded, and what is there is hashed. The plan is computed in
+memory, so that an edited comment is no misfit. One thing stays unseen without data: whether a stage that reads a part
+of another's output folder has read the part that is recorded now.
 """
 
+import hashlib
 import sys
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from dvc.dependency import ParamsDependency
@@ -19,7 +21,11 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
-from stages.pipeline.errors import InputError
+from stages.parameters.whole import validate_whole
+from stages.pipeline import plan
+from stages.pipeline.closure import Code
+from stages.pipeline.validation import read_file
+from tinybert.errors import InputError
 from tools.lock import FILE, load
 
 Recorded = dict[str, str]
@@ -42,8 +48,9 @@ def misfits(repo: Repo) -> Iterator[str]:
     """A line for each stage and each thing in which it differs from its entry; and for entries without a stage."""
     entries = load(FILE)["stages"]
     stages = {str(stage.name): stage for stage in repo.index.stages if isinstance(stage, PipelineStage)}
+    planned = _planned() if "plan" in stages else {}
     outputs = [out for stage in repo.index.stages for out in stage.outs]
-    recorded = {out.fs_path: str(out.hash_info.value) for out in outputs if out.hash_info}
+    recorded = {out.fs_path: str(out.hash_info.value) for out in outputs if out.hash_info} | planned
     for name, stage in stages.items():
         for problem in _problems(stage, entries[name], recorded) if name in entries else ["has never run"]:
             yield f"{name}: {problem}"
@@ -51,10 +58,23 @@ def misfits(repo: Repo) -> Iterator[str]:
         yield f"{name}: is in dvc.lock but not in dvc.yaml; `python -m tools.tidy` removes it"
 
 
+def _planned() -> Recorded:
+    """What `plan` would write now: md5 by path, of files and of the folders that other stages read."""
+    files = plan.files(*validate_whole(read_file(Path("params.yaml"))), Code())
+    hashes = {str(file.resolve()): hashlib.md5(text.encode()).hexdigest() for file, text in files.items()}
+    folders = [str(folder.resolve()) for folder in (plan.FOLDER, plan.TASKS)]
+    return hashes | {folder: str(_folder_of_outputs(folder, hashes)) for folder in folders}
+
+
 def _problems(stage: PipelineStage, entry: dict[str, Any], recorded: Recorded) -> Iterator[str]:
     if stage.cmd_changed:
         yield "its command changed"
     yield from _not_declared(stage, entry)
+    if stage.name == "plan":
+        (out,) = stage.outs
+        if not out.hash_info or str(out.hash_info.value) != recorded[out.fs_path]:
+            yield "it would write something else"
+        return
     for dependency in stage.deps:
         if isinstance(dependency, ParamsDependency):
             yield from _parameters(dependency)
@@ -91,9 +111,9 @@ def _differs(dependency: Output, recorded: Recorded) -> str | None:
     value = str(dependency.hash_info.value) if dependency.hash_info else None
     if value is None:
         return "is not recorded"
-    made = recorded.get(dependency.fs_path) or _folder_of_outputs(dependency.fs_path, recorded)
-    if made is not None:
-        return None if made == value else "is not what was read: its stage has written it again"
+    expected = recorded.get(dependency.fs_path) or _folder_of_outputs(dependency.fs_path, recorded)
+    if expected is not None:
+        return None if expected == value else "is not what was read: its stage has written it again"
     if any(PurePath(path) in PurePath(dependency.fs_path).parents for path in recorded):
         return None
     return {"modified": "changed", "deleted": "is missing"}.get(dependency.workspace_status().get(str(dependency), ""))
@@ -101,12 +121,12 @@ def _differs(dependency: Output, recorded: Recorded) -> str | None:
 
 def _folder_of_outputs(folder: str, recorded: Recorded) -> str | None:
     """The hash of a folder that other stages' files make up together; None where it is none, or has folders in it."""
-    files = {PurePath(path).relative_to(folder): value for path, value in recorded.items() if _is_in(path, folder)}
+    files = {path: value for path, value in recorded.items() if _is_in(path, folder)}
     if not files or any(value.endswith(".dir") for value in files.values()):
         return None
     tree = Tree()
     for path, value in files.items():
-        tree.add(path.parts, Meta(), HashInfo("md5", value))
+        tree.add(PurePath(path).relative_to(folder).parts, Meta(), HashInfo("md5", value))
     tree.digest()
     return tree.hash_info.value if tree.hash_info else None
 

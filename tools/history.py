@@ -11,66 +11,73 @@ from typing import Any
 from matplotlib import pyplot as plt
 
 from stages.pipeline import durations
-from stages.reporting.charts import MARKERS, SERIES, WIDTH, as_element, legend
-from stages.reporting.page import chart, render
-from stages.reporting.summary import MASKED_WORDS, ORDER
+from tinybert.reporting.charts import SERIES, WIDTH, as_element, legend, markers_of
+from tinybert.reporting.page import chart, render
+from tinybert.reporting.results import rank
 from tools.revisions import Revision, revisions
 
 HERE = Path(__file__).parent
 Line = Sequence[Mapping[str, Any] | None]
-"""The numbers of one model over revisions; None where there are none."""
+"""The numbers of one model by revision; None where a revision does not have the model."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Scores of the last commits and experiments, as one page.")
     parser.add_argument("--last", type=int, default=20, help="commits, and experiments, at most (20)")
     parser.add_argument("--output", type=Path, default=Path("reports/history.html"))
-    chosen = parser.parse_args()
-    found = revisions(Path.cwd(), last=chosen.last)
-    if not found:
+    options = parser.parse_args()
+    history = revisions(Path.cwd(), last=options.last)
+    if not history:
         raise SystemExit("no commit has metrics yet: run `dvc repro` and commit reports/metrics")
-    chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    chosen.output.write_text(page(found, durations.read(Path(".state/durations"))), encoding="utf-8", newline="\n")
-    print(f"{chosen.output}: {len(found)} revision(s)")
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    text = page(history, durations.read(Path(".state/durations")))
+    options.output.write_text(text, encoding="utf-8", newline="\n")
+    print(f"{options.output}: {len(history)} revision(s)")
 
 
-def page(found: Sequence[Revision], took: Mapping[str, Any]) -> str:
-    tasks = {name: _lines(found, name) for name in _tasks(found)}
+def page(history: Sequence[Revision], stage_durations: Mapping[str, Any]) -> str:
+    tasks = {name: _lines(history, name) for name in _tasks(history)}
     return render(
         "history.html",
         folder=HERE,
-        revisions=found,
-        charts=[_chart(name, lines, [one.name for one in found]) for name, lines in tasks.items()],
+        revisions=history,
+        charts=[_chart(name, lines, [revision.name for revision in history]) for name, lines in tasks.items()],
         tasks=tasks,
-        took=took,
+        durations=stage_durations,
     )
 
 
-def _tasks(found: Sequence[Revision]) -> list[str]:
-    """Those of the newest revision first, masked words last."""
-    names = dict.fromkeys(name for one in reversed(found) for name in one.metrics)
-    return sorted(names, key=lambda name: name == MASKED_WORDS)
+def _tasks(history: Sequence[Revision]) -> list[str]:
+    """Those of the newest revision first; last held-out MLM (`heldout-mlm`, once `masked-words`), which is no task."""
+    names = dict.fromkeys(name for revision in reversed(history) for name in revision.metrics)
+    return sorted(names, key=lambda name: "-" in name)
 
 
-def _lines(found: Sequence[Revision], task: str) -> dict[str, Line]:
-    known = {who for one in found for who in one.metrics.get(task, {})}
-    return {who: [one.metrics.get(task, {}).get(who) for one in found] for who in ORDER if who in known}
+def _lines(history: Sequence[Revision], task: str) -> dict[str, Line]:
+    """By model, as each revision names it."""
+    models = {model for revision in history for model in revision.metrics.get(task, {})}
+    return {
+        model: [revision.metrics.get(task, {}).get(model) for revision in history]
+        for model in sorted(sorted(models), key=rank)
+    }
 
 
 def _chart(task: str, lines: Mapping[str, Line], ticks: Sequence[str]) -> dict[str, str]:
     figure, axes = plt.subplots(figsize=(WIDTH, 3), layout="constrained")
-    for number, (who, numbers) in enumerate(lines.items()):
-        places = [place for place, one in enumerate(numbers) if one]
-        known = [one for one in numbers if one]
-        axes.plot(places, [one["score"] for one in known], color=SERIES[number], marker=MARKERS.get(who, "^"),
-                  markersize=5, linewidth=1.2, label=who)  # fmt: skip
-        low, high = ([one.get(f"score_{end}", one["score"]) for one in known] for end in ("low", "high"))
-        axes.fill_between(places, low, high, color=SERIES[number], alpha=0.15, linewidth=0)
+    markers = markers_of(lines)
+    for number, (model, line) in enumerate(lines.items()):
+        colour = SERIES[number % len(SERIES)]
+        points = [(place, row) for place, row in enumerate(line) if row]
+        places = [place for place, _ in points]
+        axes.plot(places, [row["score"] for _, row in points], color=colour, marker=markers[model], markersize=5,
+                  linewidth=1.2, label=model)  # fmt: skip
+        low, high = ([row.get(f"score_{end}", row["score"]) for _, row in points] for end in ("low", "high"))
+        axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_xticks(range(len(ticks)), list(ticks), rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_ylabel("score")
     legend(figure, axes)
-    said = "; ".join(f"{who} {one[-1]['score']:.3f}" for who, one in lines.items() if one[-1])
-    return chart(task, as_element(figure, f"history-{task}"), seen=f"in {ticks[-1]}: {said}")
+    last = "; ".join(f"{model} {line[-1]['score']:.3f}" for model, line in lines.items() if line[-1])
+    return chart(task, as_element(figure, f"history-{task}"), text=f"in {ticks[-1]}: {last}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.pipeline.errors import InputError
+from tinybert.errors import InputError
 
 FILE = Path("dvc.lock")
 Lock = dict[str, Any]

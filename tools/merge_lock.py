@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stages.pipeline.errors import InputError
+from tinybert.errors import InputError
 from tools.lock import Lock, load, save
 
 USAGE = "usage: python -m tools.merge_lock BASE OURS THEIRS; the result is written to OURS, as git wants it"

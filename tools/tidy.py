@@ -21,9 +21,9 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
-from stages.pipeline.drift import content_hash
-from stages.pipeline.errors import InputError
+from stages.pipeline.dependencies import content_hash
 from stages.pipeline.outputs import remove
+from tinybert.errors import InputError
 from tools.lock import FILE, Lock, load, save
 
 Recorded = dict[str, set[str]]

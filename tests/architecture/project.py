@@ -4,7 +4,7 @@ import copy
 import json
 import pickle
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from dvc.utils import strictyaml
 from dvc.utils.serialize import _yaml
 from ruamel.yaml import YAML
 
-from stages.parameters.kinds import source_kinds, task_kinds
-from stages.pipeline.parameters import read_file
-from tests.architecture.closure import LEFT_OUT, ROOT, Kinds, closure
+from stages.parameters.whole import validate_whole
+from stages.pipeline import plan
+from stages.pipeline.closure import PACKAGES, Code
+from stages.pipeline.validation import read_file
 
+ROOT = Path(__file__).parents[2]
 CONFIG = "[core]\nno_scm = true\nanalytics = false\ncheck_update = false\nsite_cache_dir = {site}\n"
 PARSED: dict[str, bytes] = {}
 """What a YAML text holds, pickled, since DVC may change what it is given."""
@@ -31,33 +33,40 @@ class Project:
     """The working directory has to be its folder: dvc.yaml is resolved there."""
 
     def __init__(self, folder: Path, parameters: dict[str, Any]) -> None:
-        self.folder = folder
-        self.parameters = parameters
+        self.folder, self.parameters = folder, parameters
         self.known: dict[tuple[str, str], bool] = {}
         (folder / ".dvc").mkdir(parents=True)
         (folder / ".dvc/config").write_text(CONFIG.format(site=folder.parent / "site"))
         for name in ("dvc.yaml", ".dvcignore"):
             shutil.copy(ROOT / name, folder)
-        shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+        for package in PACKAGES:
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        self.code = Code(folder)
         self.write(parameters)
         self.repo = Repo(str(folder))
 
     def write(self, parameters: dict[str, Any]) -> None:
+        """params.yaml, and what `plan` makes of it."""
         text = json.dumps(parameters)  # JSON is YAML, and a number keeps its type
         (self.folder / "params.yaml").write_text(text)
         PARSED[text] = pickle.dumps(parameters)
+        shutil.rmtree(self.folder / plan.FOLDER, ignore_errors=True)
+        for file, content in plan.files(*validate_whole(parameters), self.code).items():
+            (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / file).write_text(content)
+        self._forget(self.folder / plan.FOLDER)
 
     def pretend(self) -> None:
         """Make every output, with any content, and have DVC record that all stages ran."""
         outputs = {Path(out.fs_path) for stage in self.stages().values() for out in stage.outs}
-        for file in outputs:
-            self.fake(file)
+        for path in outputs - {self.folder / plan.FOLDER}:
+            self.fake(path)
         with chdir(self.folder):
             self.repo.commit(force=True)
 
     def fake(self, path: Path) -> None:
         """A file where the name has a suffix, else a folder with all that a stage could read in it."""
-        if path.suffix or path.name == "checked":
+        if path.suffix:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"as {path.name} was\n")
         else:
@@ -66,19 +75,14 @@ class Project:
                 (path / part / "part").write_text(f"as {path.name}/{part} was\n")
 
     def stages(self) -> dict[str, Stage]:
-        """The stages of dvc.yaml by name, one for each task and source, without what `dvc add` made."""
+        """The stages of dvc.yaml by name, one for each task, student and source, without what `dvc add` made."""
         return {_name(stage): stage for stage in self.repo.index.stages if stage.cmd}
 
-    def code(self, stage: str, *, left_out: Collection[str] = LEFT_OUT) -> set[str]:
-        """The code that the script of the stage imports, for the kind of its task or source."""
+    def kind(self, stage: str) -> str | None:
+        """Of the stage's task or source, if its script imports by kind."""
         script, _, key = stage.partition("@")
-        if script == "check":
-            kinds: Kinds = {"source": source_kinds(), "task": task_kinds()}
-        elif script == "fetch":
-            kinds = {"source": [self.parameters["sources"][key]["kind"]]}
-        else:
-            kinds = {"task": [self.parameters["tasks"][key]["kind"]]} if key else {}
-        return closure(f"stages/{script}.py", kinds=kinds, left_out=left_out)
+        section = {"fetch": "sources"}.get(script, "tasks" if script in plan.OF_KIND else None)
+        return self.parameters[section][key.partition("-")[0]]["kind"] if section else None
 
     @contextmanager
     def changed(self, parameters: dict[str, Any]) -> Iterator[None]:
@@ -96,13 +100,18 @@ class Project:
         """The project with a longer file, for a while."""
         path = self.folder / file
         before = path.read_bytes()
-        path.write_bytes(before + text.encode())
-        self._forget(path)
+        self._write(path, before + text.encode())
         try:
             yield
         finally:
-            path.write_bytes(before)
-            self._forget(path)
+            self._write(path, before)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        self._forget(path)
+        if path.relative_to(self.folder).parts[0] in PACKAGES:
+            self.code = Code(self.folder)
+            self.write(self.parameters)
 
     def dirty(self) -> set[str]:
         """The stages that read or wrote something that has changed, as DVC sees it."""
@@ -123,15 +132,19 @@ class Project:
         return self.known[key]
 
     def _forget(self, path: Path) -> None:
-        self.known = {key: differs for key, differs in self.known.items() if not path.is_relative_to(key[0])}
+        """What was known of `path`, of folders that hold it, and of files in it."""
+        self.known = {
+            key: differs
+            for key, differs in self.known.items()
+            if not path.is_relative_to(key[0]) and not Path(key[0]).is_relative_to(path)
+        }
 
     def rerun(self) -> set[str]:
-        """The stages that are dirty, and all that follow from them; but nothing follows from `check`, whose output
-        is always the same."""
+        """The stages that are dirty, and all that follow from them; what follows from `plan` reads a file of it."""
         graph = self.repo.index.graph
         names = {_name(stage): stage for stage in graph}
         dirty = self.dirty()
-        followers = (nx.ancestors(graph, names[name]) for name in dirty - {"check"})
+        followers = (nx.ancestors(graph, names[name]) for name in dirty - {"plan"})
         return dirty.union(*({_name(stage) for stage in stages} for stages in followers))
 
 
@@ -140,14 +153,14 @@ def params_yaml() -> dict[str, Any]:
 
 
 def every_kind() -> dict[str, Any]:
-    """params.yaml with a task of each kind, a source of each kind, and data of the user's own in every place for it."""
+    """params.yaml with a task and a source of each kind, two students, and data of the user's own where it can be."""
     parameters = params_yaml()
     parameters["prepare_corpus"]["source"] = "data/raw/mine"
     parameters["initialize"] = {"source": "data/raw/checkpoint", "scratch": None}
     options = {"repository": "someone/something", "type": "dataset", "revision": "0" * 40}
     parameters["sources"]["squad"] = {"kind": "hub", "options": options}
-    scores = copy.deepcopy(parameters["tasks"]["library"])
-    scores |= {"kind": "regression", "metric": "pearson"}
+    parameters["students"]["wide"] = parameters["students"]["small"] | {"hidden_size": 192}
+    scores = copy.deepcopy(parameters["tasks"]["library"]) | {"kind": "regression", "metric": "pearson"}
     scores["data"]["source"] = "data/raw/ratings.csv"
     parameters["tasks"]["scores"] = scores
     return parameters

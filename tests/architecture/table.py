@@ -1,64 +1,74 @@
-"""Which stages a changed parameter runs again: by hand, and as the table of the README.
+"""Which stages a changed parameter runs again: by hand, and as the table of docs/what-runs.md.
 
 `python -m tests.architecture.table` prints it.
 """
 
 from collections.abc import Iterable
+from fnmatch import fnmatch
 
-# `@T` is the instance of the task T whose parameters changed, `@*` those of all tasks; the same for sources, `@S`.
-# `check` is in no row: it runs at every change of params.yaml, and nothing runs because of it.
-MEASURED = "export@{0} benchmark@{0} evaluate@{0} report"
-STUDENT = f"finetune_student@{{0}} {MEASURED}"
-TEACHER = f"finetune_teacher@{{0}} {STUDENT}"
-ALL = TEACHER.format("*")
-ONE = TEACHER.format("T")
+# {task}, {student} and {source} are those whose parameters changed; `*` are all of them. `plan` is in no row: it runs
+# at every change, and what follows from it is what reads a file of it that came out differently.
+MEASURED = "export@{task}-{student} measure@{task}-{student} evaluate@{task}-{student} report"
+STUDENT = f"finetune_student@{{task}}-{{student}} {MEASURED}"
+TEACHER = f"finetune_teacher@{{task}} {STUDENT}"
+GENERAL = f"distill@{{student}} {STUDENT}"
+SHRUNK = f"shrink@{{student}} {GENERAL}"
+PRETRAINED = f"pretrain shrink@* distill@* {TEACHER}"
 TABLE = {
-    "compute": f"pretrain shrink distill {ALL}",
-    "sources.S": f"fetch@S prepare_corpus initialize pack pretrain shrink distill prepare_task@* {ALL}",
-    "prepare_corpus": f"prepare_corpus initialize pack pretrain shrink distill {ALL}",
-    "initialize": f"initialize pack pretrain shrink distill {ALL}",
-    "pack": f"pack pretrain shrink distill {ALL}",
-    "pretrain": f"pretrain shrink distill {ALL}",
-    "shrink": f"shrink distill {STUDENT.format('*')}",
-    "distill": f"distill {STUDENT.format('*')}",
-    "export": MEASURED.format("*"),
-    "benchmark": "benchmark@* report",
-    "tasks.T.kind": f"prepare_task@T {ONE}",
-    "tasks.T.data": f"prepare_task@T {ONE}",
-    "tasks.T.metric": ONE,
-    "tasks.T.encoding": ONE,
-    "tasks.T.decoding": ONE,
-    "tasks.T.teacher": ONE,
-    "tasks.T.student": STUDENT.format("T"),
+    "compute": PRETRAINED,
+    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* {PRETRAINED}",
+    "prepare_corpus": f"prepare_corpus initialize pack {PRETRAINED}",
+    "initialize": f"initialize pack {PRETRAINED}",
+    "pack": f"pack {PRETRAINED}",
+    "pretrain": PRETRAINED,
+    "students.S": SHRUNK,
+    "students.S.teacher_layers": GENERAL,
+    "distill": GENERAL,
+    "finetuning.teacher": TEACHER,
+    "finetuning.student": STUDENT,
+    "export": MEASURED,
+    "measure": "measure@{task}-{student} report",
+    "tasks.T.kind": f"prepare_task@{{task}} {TEACHER}",
+    "tasks.T.data": f"prepare_task@{{task}} {TEACHER}",
+    "tasks.T.metric": TEACHER,
+    "tasks.T.encoding": TEACHER,
+    "tasks.T.decoding": TEACHER,
+    "tasks.T.teacher": TEACHER,
+    "tasks.T.student": STUDENT,
 }
+LETTERS = {"task": "T", "student": "S", "source": "R"}
 
 CAPTION = (
-    "`T` is one task, `S` one source, `*` all of them; the row of `sources.S` is that of the default, whose one source "
-    "feeds the corpus and all tasks. `check` runs at every change and nothing runs because of it. Fewer stages run "
-    "where an output comes out the same as before: what only follows from it is then left alone."
+    "`T` is one task, `S` one student, `R` one source, `*` all of them; the row of `sources.R` is that of the default, "
+    "whose one source feeds the corpus and all tasks. `plan` runs at every change. A default in `finetuning` that a "
+    "task overrides leaves that task alone. Fewer stages run where an output comes out the same as before: what only "
+    "follows from it is then left alone."
 )
 
 
 def row_of(path: tuple[str, ...]) -> str:
     """The row of TABLE for the parameter at `path`."""
     if path[0] == "sources":
-        return "sources.S"
+        return "sources.R"
+    if path[0] == "students":
+        return "students.S.teacher_layers" if path[2] == "teacher_layers" else "students.S"
+    if path[0] == "finetuning":
+        return ".".join(path[:2])
     return f"tasks.T.{path[2]}" if path[0] == "tasks" else path[0]
 
 
-def expected(row: str, *, name: str, tasks: Iterable[str]) -> set[str]:
-    """The stages of a row as DVC names them; `name` is the task or the source that T or S stands for."""
-    stages: set[str] = set()
-    for stage in TABLE[row].split():
-        base, _, instance = stage.partition("@")
-        stages |= {f"{base}@{task}" for task in tasks} if instance == "*" else {f"{base}@{name}" if instance else base}
-    return stages
+def expected(row: str, stages: Iterable[str], *, task: str = "*", student: str = "*", source: str = "*") -> set[str]:
+    """The stages of a row, of those that there are."""
+    patterns = TABLE[row].format(task=task, student=student, source=source).split()
+    return {stage for stage in stages for pattern in patterns if fnmatch(stage, pattern)}
 
 
 def markdown() -> str:
     lines = ["| Changed in `params.yaml` | What runs again |", "|---|---|"]
     for row, stages in TABLE.items():
-        lines.append(f"| `{row}` | {', '.join(f'`{stage}`' for stage in stages.split())} |")
+        letters = {name: letter if f".{letter}" in row else "*" for name, letter in LETTERS.items()}
+        shown = stages.format(**letters).replace("*-*", "*").split()
+        lines.append(f"| `{row}` | {', '.join(f'`{stage}`' for stage in shown)} |")
     return "\n".join([*lines, "", CAPTION])
 
 

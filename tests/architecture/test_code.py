@@ -1,69 +1,72 @@
-"""dvc.yaml lists exactly the code that each stage imports, and rooms import each other only as drawn here."""
+"""Each stage depends on the file of the plan that holds its code, and packages import each other only as drawn here."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from dvc.dependency import ParamsDependency
 
-from stages.parameters.kinds import source_kinds, task_kinds
-from tests.architecture.closure import LEFT_OUT, ROOT, closure, dynamic, imports, tree
-from tests.architecture.project import Project
+from stages.parameters.section import source_kinds, task_kinds
+from stages.pipeline.closure import LEFT_OUT, PACKAGES, Code, dump, is_left_out
+from stages.pipeline.plan import OF_KIND
+from tests.architecture.project import ROOT, Project
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's own use of pygtrie
 
+OTHERS = ("benchmarks", "tests", "tools")
 FILES = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "stages").rglob("*")
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*")
     if path.is_file() and "__pycache__" not in path.parts
 )
 PYTHON = [file for file in FILES if file.endswith(".py")]
-SCRIPTS = [file for file in PYTHON if file.count("/") == 1 and not file.endswith("__init__.py")]
+SCRIPTS = [file for file in PYTHON if file.startswith("stages/") and file.count("/") == 1 and "__init__" not in file]
+FOR_PEOPLE = {"tinybert/cli.py", "tinybert/tasks/protocol.py"}
+"""Of the library, what no stage needs to run."""
 
-MAY_IMPORT = {
-    ".": {"pipeline/parent"},
-    "analysis": {"metrics/ner", "metrics/qa"},
-    "model": {"pipeline/errors", "pipeline/json_file", "pipeline/trouble"},
-    "parameters": {"model/layers", "pipeline/errors"},
-    "reporting": {"runtime/files"},
-    "sources/documentation": {"pipeline/errors", "pipeline/parent"},
-    "sources/hub": {"pipeline/errors"},
-    "tasks": {"model/attention", "pipeline/errors"},
-    "text": {"pipeline/errors", "pipeline/json_file", "pipeline/trouble"},
-    "training": {
-        "model/states",
-        "parameters/task",
-        "pipeline/errors",
-        "pipeline/progress",
-        "pipeline/resume",
-        "tasks/tables",
-        "text/masking",
-    },
-}
-"""What rooms import of other rooms. A room that is not here imports none."""
+LAYERS = [
+    {"tinybert.errors"},
+    {"tinybert.files"},
+    {"tinybert.data"},
+    {"tinybert.model"},
+    {"tinybert.training"},
+    {"tinybert.pruning", "tinybert.pretraining"},
+    {"tinybert.distillation"},
+    {"tinybert.tasks"},
+    {"tinybert.evaluation", "tinybert.finetuning"},
+    {"tinybert.export"},
+    {"tinybert.reporting"},
+    {"tinybert.cli"},
+    {"demonstration"},
+    {"stages.sources", "stages.parameters", "stages.pipeline"},
+    {"stages"},
+    {"tools"},
+    {"benchmarks"},
+    {"tests"},
+]
+"""Packages of one layer may import those of layers above it in this list, and no other."""
+TOGETHER = {"stages.sources", "stages.parameters", "stages.pipeline"}
+"""What makes a script a stage: resolving and validating parameters, hashing code."""
 
-WITHOUT_TORCH = ["check", "fetch", "pack", "prepare_corpus", "prepare_task", "report"]
-
-
-def test_every_stage_declares_the_code_that_it_imports(own: Project) -> None:
-    # The work of `check` is to validate, so that for it alone the parameter models are code like any other.
-    for_check = set(LEFT_OUT) - {"stages/parameters"}
-    imported = {stage: own.code(stage, left_out=for_check if stage == "check" else LEFT_OUT) for stage in own.stages()}
-    assert {stage: declared_code(own, stage) for stage in own.stages()} == imported
+WITHOUT_TORCH = ["plan", "fetch", "pack", "prepare_corpus", "prepare_task", "report"]
 
 
-def declared_code(project: Project, stage: str) -> set[str]:
-    """Files under stages/ that dvc.yaml lists for the stage; of a folder all that DVC sees in it and is not empty."""
-    code: set[str] = set()
-    for dependency in project.stages()[stage].deps:
-        path = Path(dependency.fs_path)
-        if not isinstance(dependency, ParamsDependency) and path.is_relative_to(project.folder / "stages"):
-            inside = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-            code |= {file.relative_to(project.folder).as_posix() for file in inside if file.stat().st_size}
-    return code
+def test_every_stage_depends_on_the_one_file_of_the_plan_that_holds_its_code(own: Project) -> None:
+    for name, stage in own.stages().items():
+        script, _, key = name.partition("@")
+        by_kind = script in OF_KIND or script == "fetch"
+        code = [Path(dep.fs_path).relative_to(own.folder).as_posix() for dep in stage.deps]
+        expected = f"plan/code/{script}/{key.partition('-')[0]}.json" if by_kind else f"plan/code/{script}.json"
+        assert [path for path in code if path.startswith("plan/code")] == ([] if name == "plan" else [expected])
+
+
+def test_the_plan_depends_on_all_code(own: Project) -> None:
+    names = {Path(dep.fs_path).name for dep in own.stages()["plan"].deps}
+    assert names == {"params.yaml", *PACKAGES}
 
 
 def test_every_kind_is_tried(own: Project) -> None:
@@ -71,9 +74,12 @@ def test_every_kind_is_tried(own: Project) -> None:
     assert {source["kind"] for source in own.parameters["sources"].values()} == set(source_kinds())
 
 
-def test_every_file_is_reached_from_some_stage(own: Project) -> None:
-    reached = set().union(*(own.code(stage, left_out=()) for stage in own.stages()))
-    assert reached == {file for file in FILES if (ROOT / file).stat().st_size}
+def test_every_file_is_reached_from_some_stage_or_left_out_with_a_reason(own: Project) -> None:
+    scripts = {stage: f"stages/{stage.partition('@')[0]}.py" for stage in own.stages()}
+    reached = set().union(*(own.code.closure(script, kind=own.kind(stage)) for stage, script in scripts.items()))
+    rest = {file for file in FILES if (ROOT / file).stat().st_size and not is_left_out(file)} - reached
+    assert rest <= FOR_PEOPLE
+    assert all((ROOT / place).exists() and len(reason) > 20 for place, reason in LEFT_OUT.items())
 
 
 def test_every_script_is_a_stage(own: Project) -> None:
@@ -83,17 +89,12 @@ def test_every_script_is_a_stage(own: Project) -> None:
 
 def test_init_files_are_empty_but_one() -> None:
     filled = {file for file in PYTHON if file.endswith("__init__.py") and (ROOT / file).stat().st_size}
-    assert filled == {"stages/__init__.py"}
+    assert filled == {"stages/__init__.py"}  # a stage dies with dvc also while it imports
 
 
-def test_what_is_left_out_is_there_and_has_a_reason() -> None:
-    assert all((ROOT / place).exists() and len(reason) > 20 for place, reason in LEFT_OUT.items())
-
-
-def test_only_scripts_and_the_scorer_import_by_name_and_nothing_loads_code_another_way() -> None:
-    assert {file for file in PYTHON if dynamic(file)} <= {*SCRIPTS, "stages/training/scoring.py"}
+def test_nothing_loads_code_in_a_way_that_the_closure_does_not_see() -> None:
     other_ways = {"__import__", "exec", "eval", "runpy", "importlib.util", "importlib.machinery"}
-    assert {file: found for file in PYTHON if (found := _words(file) & other_ways)} == {}
+    assert {file: words for file in PYTHON if (words := _words(file) & other_ways)} == {}
 
 
 def _words(file: str) -> set[str]:
@@ -102,35 +103,56 @@ def _words(file: str) -> set[str]:
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Name | ast.Attribute):
             words.add(ast.unparse(node))
-        elif isinstance(node, ast.Import):
-            words |= {alias.name for alias in node.names}
+    return words | imports(file)
+
+
+@cache
+def tree(file: str) -> ast.Module:
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
+
+
+@cache
+def imports(file: str) -> frozenset[str]:
+    """Modules and names that `file` imports anywhere in it, dotted."""
+    names: set[str] = set()
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            words |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return words
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
-def test_nothing_imports_a_script() -> None:
-    assert {file: found for file in PYTHON if (found := imports(file) & set(SCRIPTS))} == {}
+def test_nothing_but_tests_imports_a_script() -> None:
+    scripts = {file.removesuffix(".py").replace("/", ".") for file in SCRIPTS}
+    assert {file: found for file in PYTHON if (found := imports(file) & scripts)} == {}
 
 
-def test_rooms_import_each_other_only_as_drawn() -> None:
-    found: dict[str, set[str]] = {}
-    for file in set(PYTHON) - set(SCRIPTS):
-        room = _room(file)
-        found.setdefault(room, set()).update(
-            other.removeprefix("stages/").removesuffix(".py") for other in imports(file) if _room(other) != room
-        )
-    assert {room: modules for room, modules in found.items() if modules} == MAY_IMPORT
+def test_packages_import_only_those_of_layers_above_them() -> None:
+    others = [path.relative_to(ROOT).as_posix() for package in OTHERS for path in (ROOT / package).rglob("*.py")]
+    level = {package: number for number, layer in enumerate(LAYERS) for package in layer}
+    wrong = {
+        f"{file} imports {name}"
+        for file in [*PYTHON, *others]
+        for name in imports(file)
+        if (source := _package(file.removesuffix(".py").replace("/", "."))) and (target := _package(name))
+        if target != source
+        if level[target] >= level[source] and not {source, target} <= TOGETHER
+    }
+    assert wrong == set()
 
 
-def _room(file: str) -> str:
-    return Path(file).parent.relative_to("stages").as_posix()
+def _package(name: str) -> str | None:
+    """The entry of LAYERS that a dotted name belongs to; None for a module of others."""
+    parts = name.split(".")
+    known = set().union(*LAYERS)
+    return next((package for size in (2, 1) if (package := ".".join(parts[:size])) in known), None)
 
 
 def test_stages_that_need_no_torch_do_not_import_it() -> None:
-    kinds = [f"tasks.{kind}_rows" for kind in task_kinds()] + [f"metrics.{kind}" for kind in task_kinds()]
-    kinds += [f"sources.{kind}.{part}" for kind in source_kinds() for part in ("options", "source")]
-    names = [f"stages.{name}" for name in [*WITHOUT_TORCH, *kinds]]
+    names = [f"stages.{name}" for name in WITHOUT_TORCH]
+    names += [f"tinybert.tasks.{kind}.{part}" for kind in task_kinds() for part in ("rows", "metrics")]
+    names += [f"stages.sources.{kind}" for kind in source_kinds()] + ["tinybert.export.runtime", "tinybert.cli"]
     run_python(f"""
         import sys
         from importlib import import_module
@@ -147,8 +169,8 @@ def test_packing_runs_without_torch(tmp_path: Path) -> None:
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
         from stages import pack
-        from stages.text.documents import Writer
-        from stages.text.tokenizer import build_tokenizer, save_tokenizer
+        from tinybert.data.documents import Writer
+        from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
         for folder in ("data/corpus", "models/tokenizer"):
             Path(folder).mkdir(parents=True)
         vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"]
@@ -170,12 +192,44 @@ def run_python(code: str, *, folder: Path = ROOT) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_page_beside_a_module_is_part_of_its_closure() -> None:
-    beside = {f"stages/reporting/{name}" for name in ("base.html", "page.html", "parts.html", "style.css")}
-    modules = {"stages/reporting/page.py", "stages/reporting/formats.py"}
-    assert closure("stages/reporting/page.py", kinds={}) == modules | beside
+def test_a_template_beside_a_module_is_part_of_its_closure() -> None:
+    templates = {f"tinybert/reporting/{name}" for name in ("base.html", "page.html", "parts.html", "style.css")}
+    assert templates <= Code(ROOT).closure("tinybert/reporting/page.py").keys()
 
 
 def test_an_import_by_kind_is_part_of_the_closure() -> None:
-    found = closure("stages/fetch.py", kinds={"source": ["hub"]})
-    assert found == {"stages/fetch.py", "stages/sources/hub/options.py", "stages/sources/hub/source.py"}
+    hub, documentation = (Code(ROOT).closure("stages/fetch.py", kind=kind) for kind in ("hub", "documentation"))
+    assert {"stages/fetch.py", "stages/sources/hub.py", "tinybert/data/hub.py"} <= hub.keys()
+    assert "demonstration/build.py" in documentation and not any("demonstration" in file for file in hub)
+
+
+def test_an_import_whose_module_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/script.py").write_text("from importlib import import_module\nimport_module(name)\n")
+    with pytest.raises(
+        AssertionError, match="stages/script.py:2: import_module takes an f-string with one placeholder"
+    ):
+        Code(tmp_path).closure("stages/script.py", kind="ner")
+
+
+@pytest.mark.parametrize(
+    ("source", "same"),
+    [
+        ('def f(x: int) -> int:\n    """Double it."""\n    return 2 * x  # a comment\n', True),
+        ("def f(x: int) -> int:\n\n    return 2 * x\n", True),
+        ("def f(x: int) -> int:\n    return x * 2\n", False),
+        ("def f(x: int) -> int:\n    return 2.0 * x\n", False),
+        ('def f(x: int) -> int:\n    return "2" * x\n', False),
+    ],
+)
+def test_the_hash_sees_code_and_neither_comments_nor_docstrings_nor_layout(source: str, same: bool) -> None:
+    plain = "def f(x: int) -> int:\n    return 2 * x\n"
+    assert (dump(ast.parse(source)) == dump(ast.parse(plain))) is same
+
+
+def test_the_dump_is_written_out_so_that_no_version_of_python_changes_it() -> None:
+    assert dump(ast.parse("def f(*, x=1): return f'{x!r}'")) == (
+        "Module(body=[FunctionDef(name='f', "
+        "args=arguments(kwonlyargs=[arg(arg='x')], kw_defaults=[Constant(value=1)]), "
+        "body=[Return(value=JoinedStr(values=[FormattedValue(value=Name(id='x', ctx=Load()), conversion=114)]))])])"
+    )

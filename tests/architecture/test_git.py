@@ -2,8 +2,8 @@
 
 import subprocess
 
-from stages.pipeline.parameters import read_file
-from tests.architecture.closure import ROOT
+from stages.pipeline.validation import read_file
+from tests.architecture.project import ROOT
 
 
 def merge_attributes(*paths: str) -> dict[str, str]:

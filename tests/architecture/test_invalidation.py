@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from stages.parameters.whole import Whole
-from stages.pipeline.parameters import problems
-from tests.architecture.closure import ROOT
-from tests.architecture.project import Project, params_yaml
+from stages.parameters.whole import validate_whole
+from stages.pipeline.closure import is_left_out
+from tests.architecture.project import ROOT, Project, params_yaml
 from tests.architecture.table import TABLE, expected, markdown, row_of
 
 # DVC's own use of pygtrie.
@@ -20,19 +19,33 @@ Path = tuple[str, ...]
 OTHER = {
     "threads": 2,
     "precision": "bfloat16",
-    "kind": {"documentation": "hub", "classification": "regression", "ner": "qa", "qa": "ner"},
+    "kind": {"documentation": "hub", "classification": "regression", "ner": "classification", "qa": "ner"},
     "metric": {"accuracy": "matthews", "f1": "exact_match"},
     "source": "presets",
     "max_documents": 1000,
     "keep_layers": "first",
     "teacher_layers": "last",
+    "doc_stride": 32,
 }
 """Another value where one made of the old one would not be allowed."""
+TOGETHER: dict[Path, dict[str, Any]] = {
+    ("sources", "documentation", "kind"): {"options": {"repository": "a/b", "type": "dataset", "revision": "0" * 40}},
+    ("tasks", "answers", "kind"): {"metric": "f1", "data": {"source": "data/raw/documentation/answers"},
+                                   "encoding": {}, "decoding": {}},
+}  # fmt: skip
+"""What has to change with a value, in the section that it is in."""
 
 PARAMETERS = params_yaml()
-TASKS = list(PARAMETERS["tasks"])
 FULL = "answers"
 """The task that is changed leaf by leaf: its kind has the most of them."""
+
+
+def complete() -> dict[str, Any]:
+    """params.yaml with everything that the task FULL could say said, at the values that it has."""
+    parameters = copy.deepcopy(PARAMETERS)
+    for part in validate_whole(PARAMETERS)[1][FULL].values():
+        parameters["tasks"][FULL] |= copy.deepcopy(part)
+    return parameters
 
 
 def leaves(tree: Any, *path: str) -> Iterator[tuple[Path, Any]]:
@@ -45,12 +58,12 @@ def leaves(tree: Any, *path: str) -> Iterator[tuple[Path, Any]]:
 
 def other(path: Path, value: Any) -> Any:
     if path[-1] in OTHER:
-        found = OTHER[path[-1]]
-        return found[value] if isinstance(found, dict) else found
+        another = OTHER[path[-1]]
+        return another[value] if isinstance(another, dict) else another
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return 2 * value
+        return value // 2 if path[-1] in ("max_length", "hidden_size", "intermediate_size") else 2 * value
     if isinstance(value, list):
         return [*value, *value]
     if isinstance(value, float):
@@ -58,29 +71,61 @@ def other(path: Path, value: Any) -> Any:
     return "something_else" if value is None else f"{value}_2"
 
 
+LEAVES = {path: value for path, value in leaves(complete()) if path[0] != "tasks" or path[1] == FULL}
+ONE_OF_EACH_ROW = {
+    (path[1], row_of(path)): path for path, value in leaves(PARAMETERS) if path[0] == "tasks" and path[1] != FULL
+}
+UNCHANGEABLE = {("students", "small", "num_attention_heads"), ("initialize", "scratch", "num_attention_heads")}
+"""An attention loss holds student and teacher to as many heads."""
+
+
 def with_other(path: Path) -> dict[str, Any]:
     """params.yaml with another value at `path`, one that is allowed there."""
     parameters = copy.deepcopy(PARAMETERS)
     section = parameters
     for step in path[:-1]:
-        section = section[step]
-    section[path[-1]] = other(path, section[path[-1]])
-    assert parameters != PARAMETERS and not problems(Whole, parameters)
+        section = section.setdefault(step, {})
+    value = LEAVES.get(path, section.get(path[-1]))
+    section[path[-1]] = other(path, value)
+    section |= TOGETHER.get(path, {})
+    if path in UNCHANGEABLE:
+        for place in ("students.small", "initialize.scratch"):
+            first, second = place.split(".")
+            parameters[first][second]["num_attention_heads"] = 8
+    assert parameters != PARAMETERS
     return parameters
 
 
-LEAVES = [path for path, value in leaves(PARAMETERS) if value != {} and (path[0] != "tasks" or path[1] == FULL)]
-ONE_OF_EACH_ROW = {
-    (path[1], row_of(path)): path
-    for path, value in leaves(PARAMETERS)
-    if value != {} and path[0] == "tasks" and path[1] != FULL
-}
+def stages_of(path: Path, stages: list[str]) -> set[str]:
+    """The row of the table, for the task, student or source of the path."""
+    row = row_of(path)
+    if path[0] == "finetuning":
+        tasks = [name for name, task in PARAMETERS["tasks"].items() if not _overrides(task, path[1:])]
+        return set().union(*(expected(row, stages, task=task) for task in tasks))
+    section = {"tasks": "task", "students": "student", "sources": "source"}.get(path[0])
+    return expected(row, stages, **({section: path[1]} if section else {}))
 
 
-@pytest.mark.parametrize("path", [*LEAVES, *ONE_OF_EACH_ROW.values()], ids=".".join)
+def _overrides(task: dict[str, Any], path: Path) -> bool:
+    for step in path:
+        if step not in task:
+            return False
+        task = task[step]
+    return True
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in UNCHANGEABLE], ids=".".join)
 def test_a_parameter_runs_the_stages_of_its_row_and_no_other(default: Project, path: Path) -> None:
+    stages = list(default.stages())
     with default.changed(with_other(path)):
-        assert default.rerun() == {"check"} | expected(row_of(path), name=path[1], tasks=TASKS)
+        assert default.rerun() == {"plan"} | stages_of(path, stages)
+
+
+@pytest.mark.parametrize("path", ONE_OF_EACH_ROW.values(), ids=".".join)
+def test_a_parameter_of_another_task_too(default: Project, path: Path) -> None:
+    stages = list(default.stages())
+    with default.changed(with_other(path)):
+        assert default.rerun() == {"plan"} | stages_of(path, stages)
 
 
 def test_every_row_of_the_table_is_tried() -> None:
@@ -91,35 +136,55 @@ def test_nothing_runs_where_nothing_changed(default: Project) -> None:
     assert default.rerun() == set()
 
 
-def test_the_readme_has_the_table() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documentation_has_the_table() -> None:
+    text = (ROOT / "docs/what-runs.md").read_text(encoding="utf-8")
     assert text.partition("<!-- table:begin -->")[2].partition("<!-- table:end -->")[0].strip() == markdown()
+
+
+def test_a_default_said_again_in_a_task_runs_the_report_alone(default: Project) -> None:
+    """The report shows params.yaml as it is written; no other stage reads more than the numbers."""
+    with default.changed(complete()):
+        assert default.rerun() == {"plan", "report"}
 
 
 def test_a_new_task_runs_its_own_stages_and_the_report(default: Project) -> None:
     parameters = params_yaml()
     parameters["tasks"]["second"] = copy.deepcopy(parameters["tasks"]["library"])
     with default.changed(parameters):
-        assert default.rerun() == {"check"} | expected("tasks.T.data", name="second", tasks=TASKS)
+        assert default.rerun() == {"plan"} | expected("tasks.T.data", default.stages(), task="second")
 
 
 def test_a_removed_task_runs_the_report_alone(default: Project) -> None:
     parameters = params_yaml()
     del parameters["tasks"]["library"]
     with default.changed(parameters):
-        assert default.rerun() == {"check", "report"}
+        assert default.rerun() == {"plan", "report"}
+
+
+def test_a_new_student_runs_its_own_stages_and_the_report(default: Project) -> None:
+    parameters = params_yaml()
+    parameters["students"]["second"] = parameters["students"]["small"] | {"num_hidden_layers": 1}
+    with default.changed(parameters):
+        assert default.rerun() == {"plan"} | expected("students.S", default.stages(), student="second")
+
+
+def test_a_removed_student_runs_the_report_alone(own: Project) -> None:
+    parameters = copy.deepcopy(own.parameters)
+    del parameters["students"]["wide"]
+    with own.changed(parameters):
+        assert own.rerun() == {"plan", "report"}
 
 
 def test_a_source_that_nothing_reads_runs_fetch_and_the_report(default: Project) -> None:
     parameters = params_yaml()
     parameters["sources"]["second"] = parameters["sources"]["documentation"]
     with default.changed(parameters):
-        assert default.rerun() == {"check", "fetch@second", "report"}
+        assert default.rerun() == {"plan", "fetch@second", "report"}
 
 
-def test_a_comment_in_params_yaml_runs_the_check_alone(default: Project) -> None:
+def test_a_comment_in_params_yaml_runs_the_plan_alone(default: Project) -> None:
     with default.appended("params.yaml", "\n# a comment\n"):
-        assert default.rerun() == {"check"}
+        assert default.rerun() == {"plan"}
 
 
 @pytest.mark.parametrize(
@@ -138,55 +203,74 @@ def test_a_changed_file_from_dvc_add_is_seen_by_the_one_stage_that_reads_it(
         assert own.dirty() == {added, reader}
 
 
+CODE = sorted(
+    path.relative_to(ROOT).as_posix()
+    for package in ("stages", "tinybert", "demonstration")
+    for path in (ROOT / package).rglob("*.*")
+    if path.suffix != ".pyc" and path.stat().st_size
+)
+
+
 @pytest.fixture(scope="module")
-def code(own: Project) -> dict[str, set[str]]:
-    return {stage: own.code(stage) for stage in own.stages()}
-
-
-CODE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "stages").rglob("*.*") if path.suffix != ".pyc")
+def closures(own: Project) -> dict[str, set[str]]:
+    """The code of each stage."""
+    return {
+        stage: set(own.code.closure(f"stages/{stage.partition('@')[0]}.py", kind=own.kind(stage)))
+        for stage in own.stages()
+        if stage != "plan"
+    }
 
 
 @pytest.mark.parametrize("file", CODE)
 def test_changed_code_is_seen_by_the_stages_that_import_it_and_no_other(
-    own: Project, code: dict[str, set[str]], file: str
+    own: Project, closures: dict[str, set[str]], file: str
 ) -> None:
-    readers = {stage for stage, files in code.items() if file in files}
-    checked = {"check"} if file.startswith("stages/parameters/") else set()
-    with own.appended(file, "\n# a comment\n"):
-        assert own.dirty() == readers | checked | _of_empty(file)
+    readers = {stage for stage, files in closures.items() if file in files}
+    assert not (readers and is_left_out(file))
+    with own.appended(file, "\nCHANGED = 1\n"):
+        assert own.dirty() == {"plan"} | readers
 
 
-def _of_empty(file: str) -> set[str]:
-    """An empty __init__.py is code to DVC where a whole folder is the dependency."""
-    if file == "stages/sources/documentation/__init__.py":
-        return {"fetch@documentation"}
-    return {"fetch@squad"} if file == "stages/sources/hub/__init__.py" else set()
+@pytest.mark.parametrize("file", ["stages/distill.py", "tinybert/pruning/cut.py", "tinybert/tasks/ner/model.py"])
+@pytest.mark.parametrize(
+    "text", ["\n# a comment\n", '\n"""A docstring."""\n', "\n\n\n"], ids=["comment", "string", "space"]
+)
+def test_an_edited_comment_or_docstring_runs_the_plan_alone(own: Project, file: str, text: str) -> None:
+    with own.appended(file, text):
+        assert own.rerun() == {"plan"}
 
 
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
         (
-            "stages/tasks/ner.py",
-            "finetune_teacher@entities finetune_student@entities export@entities benchmark@entities evaluate@entities",
+            "tinybert/tasks/ner/model.py",
+            "finetune_teacher@entities finetune_student@entities-* export@entities-* evaluate@entities-*",
         ),
-        ("stages/tasks/regression_rows.py", "check prepare_task@scores"),
+        ("tinybert/tasks/regression/rows.py", "prepare_task@scores"),
         (
-            "stages/metrics/qa.py",
-            "check finetune_teacher@answers finetune_student@answers export@answers evaluate@answers",
+            "tinybert/tasks/qa/metrics.py",
+            "finetune_teacher@answers finetune_student@answers-* export@answers-* evaluate@answers-*",
         ),
-        ("stages/runtime/latency.py", "benchmark@library benchmark@entities benchmark@answers benchmark@scores"),
-        ("stages/sources/hub/source.py", "fetch@squad"),
-        ("stages/model/width.py", "shrink"),
-        ("stages/text/masking.py", "pretrain distill"),
-        ("stages/reporting/page.html", "report"),
-        ("stages/reporting/style.css", "report"),
-        ("stages/analysis/ner.py", "evaluate@entities"),
-        ("stages/analysis/bootstrap.py", "evaluate@library evaluate@entities evaluate@answers evaluate@scores"),
-        ("stages/parameters/training.py", "check"),
+        ("tinybert/export/latency.py", "measure@*"),
+        ("tinybert/data/hub.py", "fetch@squad"),
+        ("tinybert/pruning/cut.py", "shrink@*"),
+        ("tinybert/pretraining/masking.py", "pretrain distill@*"),
+        ("tinybert/distillation/general.py", "distill@*"),
+        ("tinybert/distillation/losses.py", "distill@* finetune_student@*"),
+        ("tinybert/distillation/task.py", "finetune_student@*"),
+        ("tinybert/finetuning/fit.py", "finetune_teacher@* finetune_student@*"),
+        ("tinybert/reporting/page.html", "report"),
+        ("tinybert/reporting/style.css", "report"),
+        ("tinybert/evaluation/bootstrap.py", "evaluate@*"),
+        ("demonstration/layout.py", "fetch@documentation"),
+        ("stages/parameters/tasks.py", ""),
         ("stages/pipeline/stage.py", ""),
     ],
 )
 def test_code_runs_the_stages_again_that_one_would_think(own: Project, file: str, stages: str) -> None:
-    with own.appended(file, "\n"):
-        assert own.dirty() == set(stages.split())
+    from fnmatch import fnmatch
+
+    readers = {stage for stage in own.stages() for pattern in stages.split() if fnmatch(stage, pattern)}
+    with own.appended(file, "\n.changed {}\n" if file.endswith((".css", ".html")) else "\nCHANGED = 1\n"):
+        assert own.dirty() == {"plan"} | readers

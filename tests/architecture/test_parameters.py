@@ -1,4 +1,4 @@
-"""dvc.yaml gives each stage exactly the parameters that the script's model has, and the models change no value."""
+"""dvc.yaml gives each stage exactly the parameters that the script's model has, and the plan resolves all tasks."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -9,29 +9,44 @@ import pytest
 from dvc.dependency import ParamsDependency
 from pydantic import BaseModel
 
-from stages.parameters.section import Section
-from stages.parameters.whole import Whole
-from stages.pipeline.parameters import read_file
-from tests.architecture.closure import ROOT
-from tests.architecture.project import Project
+from stages.parameters.whole import validate_whole
+from stages.pipeline import plan
+from stages.pipeline.validation import read_file
+from tests.architecture.project import ROOT, Project, params_yaml
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's own use of pygtrie
 
 Leaf = tuple[str, ...]
-MANY = {"source": "sources", "task": "tasks"}
+SECTIONS = {"source": "sources", "student": "students"}
+PART = {"data": "data", "metric": "encoding", "encoding": "encoding", "decoding": "encoding", "teacher": "teacher",
+        "student": "student"}  # fmt: skip
+"""The file of the plan that has a field of a task; `kind` is in two of them."""
 
 
 @pytest.mark.parametrize("project", ["default", "own"])
 def test_every_stage_declares_the_parameters_that_its_model_has(project: str, request: pytest.FixtureRequest) -> None:
     copy: Project = request.getfixturevalue(project)
-    stages = set(copy.stages()) - {"check"}
+    stages = set(copy.stages()) - {"plan"}
     declared = {stage: declared_leaves(copy, stage) for stage in stages}
     assert declared == {stage: set(model_leaves(copy, stage)) for stage in stages}
 
 
-def test_the_check_reads_the_file_and_declares_no_parameter(default: Project) -> None:
-    assert not declared_leaves(default, "check")
-    assert "params.yaml" in {Path(dep.fs_path).name for dep in default.stages()["check"].deps}
+def test_every_stage_declares_the_files_of_the_plan_that_its_task_is_read_from(own: Project) -> None:
+    for name, stage in own.stages().items():
+        script, _, key = name.partition("@")
+        fields = import_module(f"stages.{script}").Parameters.model_fields
+        parts = (
+            {PART[field] for field in fields["task"].annotation.model_fields if field != "kind"}
+            if "task" in fields
+            else set()
+        )
+        declared = {Path(dep.fs_path).relative_to(own.folder) for dep in stage.deps}
+        files = {path for path in declared if path.is_relative_to(plan.TASKS) and path != plan.TASKS}
+        assert files == {plan.TASKS / key.partition("-")[0] / f"{part}.json" for part in parts}, name
+
+
+def test_the_plan_reads_the_file_and_declares_no_parameter(default: Project) -> None:
+    assert not declared_leaves(default, "plan")
 
 
 def declared_leaves(project: Project, stage: str) -> set[Leaf]:
@@ -50,7 +65,9 @@ def model_leaves(project: Project, stage: str) -> Iterator[Leaf]:
 
 def fields(model: type[BaseModel], given: Any, key: str) -> Iterator[Leaf]:
     for name, field in model.model_fields.items():
-        path = (MANY[name], key) if key and name in MANY else (name,)
+        if key and name == "task":
+            continue
+        path = (SECTIONS[name], key.rpartition("-")[2]) if key and name in SECTIONS else (name,)
         value = given
         for step in path:
             value = value[step] if isinstance(value, dict) and step in value else None
@@ -68,33 +85,43 @@ def is_model(annotation: Any) -> bool:
 
 
 def leaves(tree: Any, path: Leaf) -> Iterator[Leaf]:
-    """The paths of all values under `path`; `path` itself where it is one, is empty or is not there."""
+    """The paths of all values under `path`; none of what is not there, which then has its default."""
     for step in path:
-        tree = tree.get(step) if isinstance(tree, dict) else None
+        if not isinstance(tree, dict) or step not in tree:
+            return
+        tree = tree[step]
     if isinstance(tree, dict) and tree:
         yield from (leaf for key in tree for leaf in ((*path, *rest) for rest in leaves(tree, (key,))))
     else:
         yield path
 
 
-def test_no_parameter_has_a_default() -> None:
-    models = sections(Section)
-    assert {Whole} < models
-    assert not [
-        f"{model.__name__}.{name}"
-        for model in models
-        for name, field in model.model_fields.items()
-        if not field.is_required()
-    ]
+def test_a_task_that_overrides_nothing_has_the_defaults() -> None:
+    given = params_yaml()
+    library = given["tasks"]["library"]
+    assert not library.keys() & {"teacher", "student", "encoding", "decoding"}
+    parts = validate_whole(given)[1]["library"]
+    assert parts["teacher"]["teacher"] == given["finetuning"]["teacher"]
+    assert parts["student"]["student"] == given["finetuning"]["student"]
+    assert parts["encoding"] == {
+        "kind": "classification",
+        "metric": "accuracy",
+        "encoding": {"max_length": 128},
+        "decoding": {},
+    }
 
 
-def sections(model: type[Section]) -> set[type[Section]]:
-    return {model}.union(*(sections(child) for child in model.__subclasses__()))
+def test_a_task_overrides_single_keys_at_any_depth() -> None:
+    given = params_yaml()
+    given["tasks"]["library"]["student"] = {"prediction": {"epochs": 9}, "seed": 7}
+    student = validate_whole(given)[1]["library"]["student"]["student"]
+    default = given["finetuning"]["student"]
+    assert student == default | {"seed": 7, "prediction": default["prediction"] | {"epochs": 9}}
 
 
 @pytest.mark.parametrize(
     "file", [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))], ids=lambda f: f.stem
 )
-def test_what_the_models_accept_they_hand_on_unchanged(file: Path) -> None:
+def test_the_models_change_no_value_that_the_file_gives(file: Path) -> None:
     given = read_file(file)
-    assert Whole.model_validate(given).model_dump() == given
+    assert validate_whole(given)[0].model_dump(exclude_unset=True) == given

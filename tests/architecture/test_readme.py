@@ -3,10 +3,10 @@
 import json
 import re
 
-from stages.pipeline.parameters import read_file
-from tests.architecture.closure import ROOT
+from stages.pipeline.validation import read_file
+from tests.architecture.project import ROOT
 
-COLUMNS = ("baseline", "teacher", "student", "exported")
+COLUMNS = ("baseline", "teacher", "small", "small_int8")
 
 
 def test_the_readmes_scores_are_those_of_the_reference_run() -> None:
@@ -15,6 +15,6 @@ def test_the_readmes_scores_are_those_of_the_reference_run() -> None:
     rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (\w+) \|" + r" ([\d.]+) \|" * 4 + "$", table, re.M)}
     assert set(rows) == set(read_file(ROOT / "params.yaml")["tasks"])
     for task, (metric, *shown) in rows.items():
-        found = [json.loads((ROOT / f"reports/metrics/{task}/{who}.json").read_text()) for who in COLUMNS]
+        found = [json.loads((ROOT / f"reports/metrics/{task}/{model}.json").read_text()) for model in COLUMNS]
         assert [one["metric"] for one in found] == [metric] * len(COLUMNS)
         assert shown == [f"{one['score']:.3f}" for one in found]

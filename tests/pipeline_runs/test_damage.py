@@ -1,4 +1,4 @@
-"""What happens to a pipeline's files when the machine or a merge harms them, and how one goes on."""
+"""What happens when the machine or a merge damages a pipeline's files, and how to go on."""
 
 import os
 import shutil
@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stages.pipeline.drift import content_hash
-from tests.bad_input.project import edit
+from benchmarks.clones import ENVIRONMENT, edit, output_hashes, run, stages_run
+from stages.pipeline.dependencies import content_hash
 from tests.disk import small_disk
-from tests.pipeline_runs.clone import ENVIRONMENT, output_hashes, run, stages_run
 
 pytestmark = pytest.mark.dvc
 
 
 @pytest.fixture
 def copy(project: Path, tmp_path: Path) -> Path:
-    """A copy of the finished project that may be harmed."""
+    """A copy of the finished project that may be damaged."""
     return shutil.copytree(project, tmp_path / "copy", symlinks=True)
 
 
@@ -34,7 +33,7 @@ def test_our_hash_of_an_output_is_that_of_dvc(project: Path) -> None:
 
 
 def test_a_damaged_object_of_the_cache_is_noticed_before_it_is_used(copy: Path) -> None:
-    file = copy / "models/shrunk/model.safetensors"
+    file = copy / "models/shrunk/small/model.safetensors"
     digest = content_hash(file)
     damaged = copy / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
     content = bytearray(damaged.read_bytes())
@@ -42,19 +41,19 @@ def test_a_damaged_object_of_the_cache_is_noticed_before_it_is_used(copy: Path) 
     damaged.chmod(0o644)
     damaged.write_bytes(content)
     damaged.chmod(0o444)
-    shutil.rmtree(copy / "models/shrunk")
-    run(copy, "dvc", "checkout", "models/shrunk")
+    shutil.rmtree(copy / "models/shrunk/small")
+    run(copy, "dvc", "checkout", "models/shrunk/small")
     edit(copy, {"distill.seed": 7})
     message = failed(copy, "dvc", "repro", "distill")
-    assert "ERROR: distill: models/shrunk is not what DVC has recorded" in message
-    assert f"remove models/shrunk and {damaged.relative_to(copy)}, then run `dvc repro`" in message
-    shutil.rmtree(copy / "models/shrunk")
+    assert "ERROR: distill@small: models/shrunk/small is not what DVC has recorded" in message
+    assert f"remove models/shrunk/small and {damaged.relative_to(copy)}, then run `dvc repro`" in message
+    shutil.rmtree(copy / "models/shrunk/small")
     damaged.unlink()
-    assert stages_run(run(copy, "dvc", "repro", "distill")) == {"shrink", "distill"}
+    assert stages_run(run(copy, "dvc", "repro", "distill")) == {"shrink@small", "distill@small"}
     assert content_hash(file) == digest
 
 
-def test_a_lock_file_with_conflict_marks_is_named_and_mended_by_either_side(copy: Path) -> None:
+def test_a_lock_file_with_conflict_markers_is_named_and_mended_by_either_side(copy: Path) -> None:
     whole = (copy / "dvc.lock").read_text()
     first, _, rest = whole.partition("\n")
     (copy / "dvc.lock").write_text(f"{first}\n<<<<<<< HEAD\n{rest}=======\n{rest}>>>>>>> other\n")
@@ -86,8 +85,8 @@ def test_a_list_of_locks_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_ag
     assert stages_run(run(copy, "dvc", "repro")) == set()
 
 
-def test_a_second_repro_at_once_is_refused_and_harms_nothing(copy: Path) -> None:
-    wanted = output_hashes((copy / "dvc.lock").read_text())
+def test_a_second_repro_at_once_is_refused_and_damages_nothing(copy: Path) -> None:
+    expected = output_hashes((copy / "dvc.lock").read_text())
     command = ("dvc", "repro", "--force", "--single-item", "finetune_teacher@library")
     first = subprocess.Popen(command, cwd=copy, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True)  # fmt: skip
@@ -97,10 +96,10 @@ def test_a_second_repro_at_once_is_refused_and_harms_nothing(copy: Path) -> None
     assert "is busy, it is being blocked by" in message or "is already running" in message
     first.communicate()
     assert first.returncode == 0
-    assert output_hashes((copy / "dvc.lock").read_text()) == wanted
+    assert output_hashes((copy / "dvc.lock").read_text()) == expected
 
 
-def test_a_full_disk_is_said_and_the_next_run_goes_on(copy: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_the_next_run_goes_on(copy: Path, tmp_path: Path) -> None:
     place = copy / "models/tasks"
     shutil.move(place, tmp_path / "kept")
     place.mkdir()
@@ -115,13 +114,13 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(copy: Path, tmp_path: Path
 def test_a_read_only_folder_is_named_and_the_next_run_goes_on(copy: Path) -> None:
     """Root may write everywhere, unless that right is given up."""
     rights = "-dac_override,-dac_read_search"
-    given_up = ("setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}") if os.geteuid() == 0 else ()
-    if given_up and (not shutil.which("setpriv") or subprocess.run([*given_up, "true"]).returncode):
+    without = ("setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}") if os.geteuid() == 0 else ()
+    if without and (not shutil.which("setpriv") or subprocess.run([*without, "true"]).returncode):
         pytest.skip("root cannot give its rights up here")
     place = copy / "data/tasks"
     shutil.rmtree(place / "library")
     place.chmod(0o555)
-    message = failed(copy, *given_up, "dvc", "repro", "--force", "--single-item", "prepare_task@library")
+    message = failed(copy, *without, "dvc", "repro", "--force", "--single-item", "prepare_task@library")
     assert "ERROR: prepare_task@library: permission denied: data/tasks/.library.partial; nothing half" in message
     place.chmod(0o755)
     run(copy, "dvc", "repro")

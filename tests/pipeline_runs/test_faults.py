@@ -13,23 +13,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.killing import AFTER, Found, command_of, disturbed, resume_points, status_of
-from stages.pipeline.drift import content_hash
-from tests.pipeline_runs.clone import ENVIRONMENT, output_hashes, run
+from benchmarks.clones import ENVIRONMENT, output_hashes, run
+from benchmarks.killing import AFTER, Record, command_of, disturbed, resume_points, stage_seconds, status_of
+from stages.pipeline.dependencies import content_hash
 
 pytestmark = pytest.mark.dvc
 
 
 def test_a_run_that_was_killed_again_and_again_has_the_same_bytes(project: Path, tmp_path: Path) -> None:
-    found = Found()
-    hashes = disturbed(tmp_path, found, kills=10, chance=random.Random(3))
+    record = Record()
+    seconds = stage_seconds(project)
+    hashes = disturbed(tmp_path, record, kills=10, durations=seconds, chance=random.Random(3))
     assert hashes == output_hashes(run(project, "git", "show", "HEAD:dvc.lock"))
-    assert sum(found.kills.values()) >= 8
-    assert (found.survivors, found.failed, found.tracebacks) == ([], [], 0)
+    assert record.kinds.total() >= 8
+    assert record.resumes.total() >= 6, record
+    assert (record.survivors, record.failed, record.tracebacks) == ([], [], 0)
 
 
 def test_a_process_that_has_ended_has_no_command() -> None:
-    """One that nobody has collected yet has none either: a stage may end between its listing and the question."""
+    """One that nobody has collected yet has none either: a stage may end between two looks at it."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     process = psutil.Process(ended.pid)
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
@@ -40,7 +42,7 @@ def test_a_process_that_has_ended_has_no_command() -> None:
 
 def test_a_training_dies_with_dvc_in_any_shell_and_goes_on_from_its_resume_point(project: Path) -> None:
     """Debian's sh starts a command as its child, where bash gives way to it."""
-    wanted = content_hash(project / "models/teacher")
+    expected = content_hash(project / "models/teacher")
     command = ("dvc", "repro", "--force", "--single-item", "pretrain")
     environment = ENVIRONMENT | {"SHELL": "/bin/sh"}
     first = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
@@ -52,6 +54,6 @@ def test_a_training_dies_with_dvc_in_any_shell_and_goes_on_from_its_resume_point
     first.kill()
     first.wait()
     alive = psutil.wait_procs(below, timeout=AFTER)[1]
-    assert [who for who in map(status_of, alive) if who] == []
-    assert "pretrain: goes on after step" in run(project, *command)
-    assert content_hash(project / "models/teacher") == wanted
+    assert [status for status in map(status_of, alive) if status] == []
+    assert "pretrain: resumes after step" in run(project, *command)
+    assert content_hash(project / "models/teacher") == expected

@@ -11,11 +11,12 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from tests.pipeline_runs.clone import output_hashes, run, stages_run
+from benchmarks.clones import edit, output_hashes, run, stages_run
 from tests.readme import blocks, command
 
 TASKS = ("answers", "entities", "library")
-MEASURING = ("export", "benchmark", "evaluate")
+OF_STUDENTS = ("finetune_student", "export", "evaluate", "measure")
+"""Stages of each task and student."""
 HEADS = {"library": "text-classification", "entities": "token-classification"}
 TEXT = "Returns the sum of the array elements over a given axis."
 
@@ -31,21 +32,23 @@ def test_a_second_repro_runs_no_stage(project: Path) -> None:
     assert stages_run(run(project, *command("dvc repro"))) == set()
 
 
-def test_metrics_name_teacher_student_and_baseline_of_each_task(project: Path) -> None:
+def test_metrics_name_baseline_teacher_and_student_of_each_task(project: Path) -> None:
     shown = json.loads(run(project, *command("dvc metrics show"), "--json"))[""]["data"]
     for task in TASKS:
-        files = {who: shown[f"reports/metrics/{task}/{who}.json"]["data"] for who in ("baseline", "teacher", "student")}
-        assert all(one["score_low"] <= one["score"] <= one["score_high"] for one in files.values())
-        student = files["student"]
+        models = {
+            name: shown[f"reports/metrics/{task}/{name}.json"]["data"] for name in ("baseline", "teacher", "small")
+        }
+        assert all(row["score_low"] <= row["score"] <= row["score_high"] for row in models.values())
+        student = models["small"]
         assert student["versus_teacher_low"] <= student["versus_teacher"] <= student["versus_teacher_high"]
-        assert student["parameters"] < files["teacher"]["parameters"]
+        assert student["parameters"] < models["teacher"]["parameters"]
 
 
 def test_the_report_shows_every_task_and_every_student_has_a_card(project: Path) -> None:
     page = (project / "reports/report.html").read_text(encoding="utf-8")
     for task in TASKS:
         assert f'id="task-{task}"' in page
-        assert f"# {task}\n" in (project / "reports/cards" / task / "README.md").read_text(encoding="utf-8")
+        assert f"# {task}-small\n" in (project / "reports/cards" / task / "small/README.md").read_text(encoding="utf-8")
 
 
 def test_the_history_is_a_page_of_this_commit(project: Path) -> None:
@@ -53,24 +56,24 @@ def test_the_history_is_a_page_of_this_commit(project: Path) -> None:
     assert "What each stage took" in (project / "reports/history.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("task", ["entities", "library"])
-@pytest.mark.parametrize("who", ["teacher", "student"])
-def test_a_model_works_in_a_stock_pipeline_without_a_warning(project: Path, task: str, who: str) -> None:
+@pytest.mark.parametrize("task", HEADS)
+@pytest.mark.parametrize("model", ["teacher", "students/small"])
+def test_a_model_works_in_a_stock_pipeline_without_a_warning(project: Path, task: str, model: str) -> None:
     from transformers import pipeline
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model: Any = pipeline(cast(Any, HEADS[task]), model=str(project / "models/tasks" / task / who))
-        found = model(TEXT)
+        classify: Any = pipeline(cast(Any, HEADS[task]), model=str(project / "models/tasks" / task / model))
+        predictions = classify(TEXT)
     labels = json.loads((project / "data/tasks" / task / "labels.json").read_text())
-    assert {entry.get("entity", entry.get("label")) for entry in found} <= set(labels)
+    assert {row.get("entity", row.get("label")) for row in predictions} <= set(labels)
 
 
 def test_a_question_is_answered_by_stock_classes(project: Path) -> None:
     """Transformers 5 has no question-answering pipeline any more."""
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-    folder = project / "models/tasks/answers/student"
+    folder = project / "models/tasks/answers/students/small"
     encoded = AutoTokenizer.from_pretrained(folder)("What is returned?", TEXT, return_tensors="pt")
     outputs = AutoModelForQuestionAnswering.from_pretrained(folder)(**encoded)
     assert outputs.start_logits.shape == outputs.end_logits.shape == encoded["input_ids"].shape
@@ -78,31 +81,34 @@ def test_a_question_is_answered_by_stock_classes(project: Path) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> None:
-    from stages.tasks import classification, ner, qa
+    from tinybert.tasks.classification import model as classification
+    from tinybert.tasks.ner import model as ner
+    from tinybert.tasks.qa import model as qa
 
-    head = {"library": classification, "entities": ner, "answers": qa}[task].HEAD
-    _, info = head.from_pretrained(project / "models/tasks" / task / "student", output_loading_info=True)
+    head: Any = {"library": classification, "entities": ner, "answers": qa}[task].HEAD
+    folder = project / "models/tasks" / task / "students/small"
+    _, info = head.from_pretrained(folder, output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
 
 
 def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(another_depth: Path) -> None:
-    after = {"check", "shrink", "distill", "report"}
-    after |= {f"{stage}@{task}" for stage in ("finetune_student", *MEASURING) for task in TASKS}
+    after = {"plan", "shrink@small", "distill@small", "report"}
+    after |= {f"{stage}@{task}-small" for stage in OF_STUDENTS for task in TASKS}
     assert stages_run((another_depth / ".git/run").read_text()) == after
-    assert "library/student.json" in (another_depth / ".git/diff").read_text()
+    assert "library/small.json" in (another_depth / ".git/diff").read_text()
     for task in TASKS:
-        config = json.loads((another_depth / "models/tasks" / task / "student/config.json").read_text())
-        assert config["num_hidden_layers"] == 1
+        folder = another_depth / "models/tasks" / task / "students/small"
+        assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
 
 
 def test_two_commits_compare_and_going_back_takes_every_stage_from_the_cache(
     another_depth: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(another_depth, tmp_path / "copy", symlinks=True)
-    assert "library/student.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
+    assert "library/small.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
     head, *_ = csv.reader(run(copy, *command("dvc exp show"), "--csv").splitlines())
-    models = [f"reports/metrics/{task}/student.json:score" for task in (*TASKS, "masked-words")]
-    assert [name for name in head if "." in name and name not in models] == ["shrink.num_hidden_layers"]
+    models = [f"reports/metrics/{task}/small.json:score" for task in (*TASKS, "heldout-mlm")]
+    assert [name for name in head if "." in name and name not in models] == ["students.small.num_hidden_layers"]
     run(copy, "git", "checkout", "-q", "HEAD~1", "--", "params.yaml")
     assert stages_run(run(copy, "dvc", "repro")) == {"report"}  # git keeps its outputs, not the cache
     hashes = [output_hashes(run(copy, "git", "show", f"{commit}dvc.lock")) for commit in ("HEAD~1:", "HEAD:")]
@@ -114,7 +120,7 @@ def test_the_readmes_python_runs(project: Path) -> None:
         run(project, sys.executable, "-c", code)
 
 
-def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_touched(
+def test_the_readmes_own_task_is_prepared_trained_and_measured_and_no_other_is_touched(
     quick: Path, tmp_path: Path
 ) -> None:
     project = shutil.copytree(quick, tmp_path / "copy", symlinks=True)
@@ -126,10 +132,8 @@ def test_the_readmes_own_task_is_prepared_learnt_and_measured_and_no_other_is_to
             csv.writer(file).writerows([("review", "sentiment"), *rows])
     run(project, "dvc", "add", "data/raw/reviews")
     (example,) = blocks("yaml")
-    parameters = yaml.safe_load((project / "params.yaml").read_text())
-    other = {key: parameters["tasks"]["library"][key] for key in ("encoding", "decoding", "teacher", "student")}
-    parameters["tasks"]["reviews"] = yaml.safe_load(example)["tasks"]["reviews"] | other
-    (project / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
-    own = ("prepare_task", "finetune_teacher", "finetune_student", *MEASURING)
-    assert stages_run(run(project, "dvc", "repro")) == {"check", "report"} | {f"{stage}@reviews" for stage in own}
-    assert (project / "reports/metrics/reviews/student.json").is_file()
+    assert len(example.splitlines()) <= 1 + 8  # below `tasks:`
+    edit(project, {"tasks.reviews": yaml.safe_load(example)["tasks"]["reviews"]})
+    own = {f"{stage}@reviews-small" for stage in OF_STUDENTS} | {"prepare_task@reviews", "finetune_teacher@reviews"}
+    assert stages_run(run(project, "dvc", "repro")) == {"plan", "report"} | own
+    assert (project / "reports/metrics/reviews/small.json").is_file()

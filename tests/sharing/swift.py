@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline_runs.clone import ROOT
+from benchmarks.clones import ROOT
 from tests.sharing.objects import key
 from tests.sharing.remote import MISSING, Remote
 from tests.sharing.server import HOST, Server, free_port

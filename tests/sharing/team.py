@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.pipeline_runs.clone import ENVIRONMENT, ROOT
+from benchmarks.clones import ENVIRONMENT, ROOT
 
 GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 GIT |= {f"GIT_{role}_{what}": "alice@team.invalid" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

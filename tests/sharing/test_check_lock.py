@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bad_input.project import edit
-from tests.pipeline_runs.clone import stages_run
+from benchmarks.clones import edit, stages_run
 from tests.sharing.pipeline import call, edited
 from tests.sharing.remote import Remote
 from tests.sharing.team import recipe, shell

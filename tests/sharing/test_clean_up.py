@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.pipeline.drift import content_hash
+from stages.pipeline.dependencies import content_hash
 from tests.sharing.team import recipe, shell
 
 pytestmark = [pytest.mark.dvc, pytest.mark.parametrize("kind", ["folder"], indirect=True)]

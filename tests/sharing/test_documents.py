@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline_runs.clone import ROOT
+from benchmarks.clones import ROOT
 from tests.sharing.remote import Remote
 from tests.sharing.team import recipe, shell
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from stages.pipeline.drift import content_hash
+from stages.pipeline.dependencies import content_hash
 from tests.disk import small_disk
 from tests.sharing.conftest import SIZE
 from tests.sharing.objects import key

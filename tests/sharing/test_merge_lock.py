@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipeline_runs.clone import ROOT, stages_run
+from benchmarks.clones import ROOT, stages_run
 from tests.sharing.pipeline import call, edited, read, write
 from tests.sharing.team import recipe, shell
 from tools import merge_lock

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bad_input.project import edit
-from tests.pipeline_runs.clone import ROOT, output_hashes, stages_run
+from benchmarks.clones import ROOT, edit, output_hashes, stages_run
 from tests.sharing.azure import connection_string
 from tests.sharing.remote import MISSING, Remote
 from tests.sharing.team import TEAM, recipe, shell

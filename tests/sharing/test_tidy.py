@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from stages.pipeline.drift import content_hash
-from tests.pipeline_runs.clone import stages_run
+from benchmarks.clones import stages_run
+from stages.pipeline.dependencies import content_hash
 from tests.sharing.pipeline import call, edited, files, read
 from tests.sharing.team import recipe, shell
 from tools import tidy

@@ -1,4 +1,4 @@
-"""A small git repository with a few runs in its past."""
+"""A small git repository with a few runs in its history."""
 
 import json
 import subprocess
@@ -6,11 +6,10 @@ from pathlib import Path
 
 ENVIRONMENT = {
     **{
-        f"GIT_{who}_{what}": text
-        for who in ("AUTHOR", "COMMITTER")
-        for what, text in (("NAME", "A"), ("EMAIL", "a@b.invalid"))
+        f"GIT_{role}_{field}": text
+        for role in ("AUTHOR", "COMMITTER")
+        for field, text in (("NAME", "A"), ("EMAIL", "a@b.invalid"), ("DATE", "2024-05-06T07:08:09Z"))
     },
-    **{f"GIT_{who}_DATE": "2024-05-06T07:08:09Z" for who in ("AUTHOR", "COMMITTER")},
     **{"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "PATH": "/usr/bin:/bin:/usr/local/bin"},
 }
 
@@ -20,15 +19,15 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def write(folder: Path, *, layers: int, score: float, task: str = "library") -> None:
-    """What a run leaves: params.yaml and the metrics of one task."""
-    (folder / "params.yaml").write_text(f"shrink:\n  num_hidden_layers: {layers}\n  hidden_size: 128\n")
-    numbers = {"metric": "accuracy", "score": score, "score_low": score - 0.03, "score_high": score + 0.03}
-    student = {**numbers, "score": score - 0.01, "retained": 0.98, "parameters": 1520130}
+def write(folder: Path, *, layers: int, score: float, task: str = "library", student: str = "small") -> None:
+    """What a run leaves: params.yaml and the metrics of one task and student."""
+    (folder / "params.yaml").write_text(f"students:\n  small: {{num_hidden_layers: {layers}, hidden_size: 128}}\n")
+    teacher = {"metric": "accuracy", "score": score, "score_low": score - 0.03, "score_high": score + 0.03}
+    numbers = {**teacher, "score": score - 0.01, "retained": 0.98, "parameters": 1520130}
     place = folder / "reports/metrics" / task
     place.mkdir(parents=True, exist_ok=True)
-    for who, one in (("teacher", numbers), ("student", student)):
-        (place / f"{who}.json").write_text(json.dumps(one))
+    for model, values in (("teacher", teacher), (student, numbers)):
+        (place / f"{model}.json").write_text(json.dumps(values))
 
 
 def commit(folder: Path, subject: str) -> str:
@@ -37,7 +36,7 @@ def commit(folder: Path, subject: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-def past(folder: Path, *, subject: str = "Fewer layers") -> None:
+def history(folder: Path, *, subject: str = "Fewer layers") -> None:
     """A commit before any run, two runs with a commit between them that has none, and an experiment on the last."""
     folder.mkdir(exist_ok=True)
     git(folder, "init", "-q", "-b", "main")

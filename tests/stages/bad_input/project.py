@@ -1,0 +1,63 @@
+"""A project as a user has it, and its stages run as DVC runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clones import edit
+from stages.parameters.whole import validate_whole
+from stages.pipeline import plan
+from stages.pipeline.closure import Code
+from stages.pipeline.validation import read_file
+
+__all__ = ["edit", "leftovers", "make_plan", "refused", "stage", "start", "write"]
+
+
+def write(project: Path, files: dict[str, Any]) -> None:
+    """Files by their paths; a list of rows becomes JSON lines."""
+    for name, content in files.items():
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content))
+
+
+def make_plan(project: Path) -> None:
+    """The files that the stage `plan` writes."""
+    with chdir(project):
+        files = plan.files(*validate_whole(read_file(Path("params.yaml"))), Code())
+    write(project, {str(file): text for file, text in files.items()})
+
+
+def start(project: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run to the end, with this interpreter's folder first on PATH, as in an activated environment."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command, cwd=project, env=os.environ | {"PATH": path} | environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
+    """The script of a stage, told its name as DVC tells it, after `plan`."""
+    if name != "plan":
+        make_plan(project)
+    return start(project, sys.executable, "-m", f"stages.{name.partition('@')[0]}", DVC_STAGE=name)
+
+
+def refused(result: subprocess.CompletedProcess[str], name: str) -> str:
+    """The one message of a stage that refuses its input; it is all that stands on standard error."""
+    head = f"ERROR: {name}: "
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.stderr.startswith(head), result.stderr
+    message = result.stderr.removeprefix(head)
+    assert "ERROR" not in message and "Traceback" not in message, result.stderr
+    return message.rstrip("\n")
+
+
+def leftovers(project: Path, *outputs: str) -> list[str]:
+    """Which outputs are there all the same, and what is half-written."""
+    there = [output for output in outputs if (project / output).exists()]
+    return there + [path.name for path in project.rglob("*.partial")]

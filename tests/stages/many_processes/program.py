@@ -1,0 +1,54 @@
+"""All training stages after each other as one stage, so that a test starts its processes once.
+
+Environment: LABEL and DROP are the training and its step at which the processes are killed.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel
+from torch import distributed
+
+from stages import finetune_student
+from stages.pipeline.stage import Run, run
+from tests.stages.many_processes import tiny
+from tinybert.distillation import general
+from tinybert.finetuning import fit
+from tinybert.pretraining import mlm
+from tinybert.training import resume
+from tinybert.training.loop import train
+from tinybert.training.progress import Progress
+
+
+class Parameters(BaseModel):
+    stages: list[str]
+
+
+def main(p: Parameters, run: Run) -> None:
+    resume.FIRST_WAIT = resume.COST = -1.0  # a resume point after each step
+    if "DROP" in os.environ:
+        for module in (mlm, general, finetune_student, fit):
+            vars(module)["train"] = _dropped
+    for name in p.stages:
+        stage = import_module(f"stages.{name}")
+        instance = Run(tiny.KEYS[name], run.resume / name, run.writes)
+        stage.main(stage.Parameters.model_validate(tiny.parameters(name)), instance)
+        if distributed.is_initialized():
+            distributed.barrier()  # what this stage has written, the next one reads
+
+
+def _dropped(*arguments: Any, progress: Progress, **options: Any) -> Iterator[int]:
+    """Training whose launcher is killed in the middle of a step."""
+    for step in train(*arguments, progress=progress, **options):
+        if (progress.label, step) == (os.environ["LABEL"], int(os.environ["DROP"])):
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        yield step
+
+
+if __name__ == "__main__":
+    run(main, Parameters, trains=True)

@@ -1,0 +1,112 @@
+"""A folder with all that the training stages read, tiny; and their parameters."""
+
+import json
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertForPreTraining
+
+from stages import shrink
+from stages.pipeline.stage import Run
+from tests.tiny_bert import CONFIG
+from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
+from tinybert.model import checkpoint
+from tinybert.tasks.classification.rows import SCHEMA
+from tinybert.tasks.tables import write_labels, write_rows
+
+LENGTH = 16
+CLS, SEP, FIRST = 2, 3, 5
+WORDS = [f"w{n}" for n in range(CONFIG["vocab_size"] - FIRST)]
+COMPUTE = {"threads": 1, "precision": "float32"}
+TRAINING = {"learning_rate": 0.01, "warmup": 0.2, "weight_decay": 0.01, "dropout": 0.0, "seed": 3}
+MASKS = {"mask_probability": 0.2, "whole_words": False}
+INTERMEDIATE = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
+LAYER_MAP = {"teacher_layers": "uniform"}
+STEPS = 8
+KEYS = {"pretrain": "", "shrink": "s", "distill": "s", "finetune_teacher": "t", "finetune_student": "t-s"}
+"""The instance of each stage, of the one task `t` and the one student `s`."""
+
+
+def pretrain(**changes: Any) -> dict[str, Any]:
+    own = {"steps": STEPS, "batch_size": 5, "length_doublings": 1}
+    return {"compute": COMPUTE, "pretrain": TRAINING | MASKS | own | changes}
+
+
+def distill(**changes: Any) -> dict[str, Any]:
+    own = {"steps": STEPS, "batch_size": 5, "temperature": 2.0, "losses": INTERMEDIATE | {"prediction": 1.0}}
+    return {"compute": COMPUTE, "distill": TRAINING | MASKS | own | changes, "student": LAYER_MAP}
+
+
+def finetune_teacher(**changes: Any) -> dict[str, Any]:
+    own = TRAINING | {"epochs": 2, "batch_size": 4} | changes
+    return {"compute": COMPUTE, "task": {**TASK, "teacher": own}}
+
+
+def finetune_student(**changes: Any) -> dict[str, Any]:
+    shared = {name: TRAINING[name] for name in ("weight_decay", "dropout", "seed")}
+    phase = {"batch_size": 4, "learning_rate": 0.01, "warmup": 0.2}
+    own = shared | {
+        "distill": True,
+        "intermediate": phase | {"epochs": 1, "losses": INTERMEDIATE},
+        "prediction": phase | {"epochs": 2, "temperature": 2.0, "soft": 1.0, "hard": 0.5},
+    }
+    return {"compute": COMPUTE, "student": LAYER_MAP, "task": {**TASK, "student": own | changes}}
+
+
+TASK = {"kind": "classification", "metric": "accuracy", "encoding": {"max_length": 12}, "decoding": {}}
+
+
+def make(folder: Path) -> Path:
+    """data/packed, data/tasks/t, models/{tokenizer,initial,teacher,shrunk/s} in `folder`."""
+    random = np.random.default_rng(1)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = build_tokenizer([*special, *WORDS], lowercase=True, max_length=CONFIG["max_position_embeddings"])
+    torch.manual_seed(2)
+    model = BertForPreTraining(BertConfig.from_dict(CONFIG))
+    for name in ("tokenizer", "initial", "teacher"):
+        (folder / "models" / name).mkdir(parents=True)
+        save_tokenizer(tokenizer, folder=folder / "models" / name)
+    for name in ("initial", "teacher"):
+        checkpoint.save(model, folder / "models" / name)
+    (folder / "data/packed").mkdir(parents=True)
+    for split, count in (("train", 23), ("heldout", 9)):
+        np.save(folder / f"data/packed/{split}.npy", np.stack([_block(random) for _ in range(count)]))
+    _task(folder / "data/tasks/t", random)
+    shape = {"num_hidden_layers": 2, "keep_layers": "uniform", "hidden_size": 20, "num_attention_heads": 4,
+             "intermediate_size": 28}  # fmt: skip
+    with chdir(folder):
+        shrink.main(shrink.Parameters.model_validate({"student": shape}), Run("s", Path("resume")))
+    return folder
+
+
+def _block(random: np.random.Generator) -> np.ndarray:
+    """One or two documents."""
+    block = random.integers(FIRST, CONFIG["vocab_size"], LENGTH).astype(np.uint16)
+    block[0], block[-1] = CLS, SEP
+    middle = int(random.integers(5, LENGTH))
+    if middle < LENGTH - 5:
+        block[middle : middle + 2] = SEP, CLS
+    return block
+
+
+def _task(folder: Path, random: np.random.Generator) -> None:
+    """Texts of 1 to 9 words; 13 rows make an epoch whose last batch has one row, fewer than there are processes."""
+    folder.mkdir(parents=True)
+    for split, count in (("train", 13), ("validation", 7)):
+        texts = [" ".join(random.choice(WORDS, int(random.integers(1, 10)))) for _ in range(count)]
+        rows = [{"text": text, "text_pair": None, "label": f"{n % 3}"} for n, text in enumerate(texts)]
+        write_rows(folder / f"{split}.parquet", rows, SCHEMA)
+    write_labels(folder, ["0", "1", "2"])
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def parameters(stage: str, **changes: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(globals()[stage](**changes)))

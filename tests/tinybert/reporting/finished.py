@@ -1,0 +1,169 @@
+"""A folder in which every stage but the report has run, with numbers and texts made by hand."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from stages.parameters.tasks import resolve
+from stages.report import Parameters
+from tinybert.files import write_curve, write_json
+
+HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;\"'`{{ 7*7 }}$\\frac{"
+"""What a label, a text or an answer may be."""
+LOSSES = {
+    "teacher": {"hard": (3.9, 0.8)},
+    "intermediate": {"embedding": (0.2, 0.05), "hidden": (2.3, 0.9), "attention": (14.0, 3.0)},
+    "prediction": {"hard": (2.1, 0.9), "soft": (4.2, 1.9)},
+}
+SCORES = {
+    "library": (0.22, 0.677, 0.69, 0.688),
+    "entities": (0.374, 0.687, 0.63, 0.624),
+    "answers": (0.222, 0.549, 0.552, 0.51),
+}
+MODELS = ("baseline", "teacher", "student", "student_int8")
+WORSE = {"small": 0.0, "tiny": 0.2}
+"""What a student's scores lack of those in SCORES."""
+SIZES = {
+    "teacher": (5463554, 3358466, 423624704, 21870000),
+    "student": (1520130, 470914, 56623104, 6090000),
+    "student_int8": (1520130, 470914, 56623104, 1720000),
+}
+MACHINE = {
+    **{"processor": "A processor", "instructions": "AVX512", "gpu": None, "threads": 2, "processes": 1},
+    **{"precision": "float32", "system": "Linux x86_64", "python": "3.11.7", "packages": {"torch": "2.13.0"}},
+}
+
+
+def finish(folder: Path, p: Parameters, *, hostile: bool = True) -> None:
+    """Write what the report reads into `folder`: of the tasks of SCORES and the students of WORSE that `p` has."""
+    _curve(folder / "reports/pretrain/curve.tsv", {"loss": (8.9, 3.9)}, validated=False)
+    _json(folder / "reports/pretrain/machine.json", MACHINE)
+    for student in p.students:
+        _distill(folder / "reports/distill" / student)
+    for task, section in p.tasks.items():
+        for part, numbers in resolve(section, p.finetuning).items():
+            _json(folder / "plan/tasks" / task / f"{part}.json", numbers)
+        reports = folder / "reports/tasks" / task
+        _curve(reports / "teacher/curve.tsv", LOSSES["teacher"], validated=True)
+        _json(reports / "teacher/machine.json", MACHINE)
+        for student in p.students:
+            text = HOSTILE if hostile else "numpy"
+            _student(reports / "students" / student, task, student, metric=section.metric, text=text)
+
+
+def _distill(folder: Path) -> None:
+    losses = LOSSES["intermediate"] | {"prediction": (6.8, 4.6)}
+    _curve(folder / "curve.tsv", losses, validated=False)
+    _json(folder / "machine.json", MACHINE)
+    accuracy = {"teacher": {"accuracy": 0.25856, "loss": 5.1}, "student": {"accuracy": 0.23864, "loss": 5.3}}
+    sizes = {"teacher": 5463554, "student": 1520130}
+    _json(folder / "metrics.json", {"heldout_mlm": accuracy, "parameters": sizes})
+
+
+def _student(folder: Path, task: str, student: str, *, metric: str, text: str) -> None:
+    _curve(folder / "intermediate_curve.tsv", LOSSES["intermediate"], validated=False)
+    _curve(folder / "curve.tsv", LOSSES["prediction"], validated=True)
+    for name in ("machine", "evaluate_machine"):
+        _json(folder / f"{name}.json", MACHINE)
+    _json(folder / "metrics.json", evaluated(task, metric, student=student))
+    _json(folder / "findings.json", findings(task, text=text))
+    _json(folder / "measure.json", MEASURED)
+
+
+def evaluated(task: str, metric: str, *, student: str = "small") -> dict[str, Any]:
+    """The metrics.json of evaluate."""
+    scores = dict(zip(MODELS, SCORES[task], strict=True))
+    for model in ("student", "student_int8"):
+        scores[model] = round(scores[model] - WORSE[student], 5)
+    compared = {
+        model: {"score": score, "interval": [round(score + by, 5) for by in (-0.03, 0.03)]}
+        for model, score in scores.items()
+    }
+    for model in set(MODELS) - {"teacher"}:
+        gap = round(scores[model] - scores["teacher"], 5)
+        retained = {"retained": round(scores[model] / scores["teacher"], 5), "difference": gap}
+        compared[model] |= retained | {"difference_interval": [round(gap + by, 5) for by in (-0.02, 0.02)]}
+    return {
+        "compared": compared,
+        "hub": {"head": "AutoModelForSequenceClassification", "pipeline_tag": "text-classification"},
+        "rows": 1000,
+        "scores": {model: {metric: score, "other": score / 2} for model, score in scores.items()},
+    }
+
+
+def findings(task: str, *, text: str) -> dict[str, Any]:
+    """The findings.json of evaluate."""
+    labels = [text, "pandas", "scipy", "torch"] if task != "answers" else []
+    matrix = [
+        [len(labels) * 30 if row == column else 4 + row for column in range(len(labels))] for row in range(len(labels))
+    ]
+    long = f"Returns the sum of {text} over an axis, and a_very_long_name_without_any_space_{'x' * 80}.\nSecond line."
+    error = {
+        "mistake": 0.97,
+        "text": long,
+        "gold": text,
+        "predictions": {"baseline": "torch", "teacher": text, "student": "", "student_int8": "scipy"},
+    }
+    counts = {model: matrix for model in ("teacher", "student")}
+    return {"confusion": {"labels": labels, "counts": counts}, "errors": [error] * 3, "errors_of": "student"}
+
+
+def _latency(model: str, runtime: str, precision: str, median: float, *, length: int = 128) -> dict[str, Any]:
+    return {
+        **{"model": model, "runtime": runtime, "precision": precision, "length": length, "batch_size": 1},
+        **{"median_ms": median, "p95_ms": median * 1.2, "p99_ms": median * 1.6, "ratio": 9.0 / median},
+    }
+
+
+def _throughput(model: str, runtime: str, precision: str, speed: float) -> dict[str, Any]:
+    return {
+        **{"model": model, "runtime": runtime, "precision": precision, "length": 128, "batch_size": 32},
+        **{"sequences_per_second": speed, "ratio": speed / 150.0},
+    }
+
+
+MEASURED = {
+    "models": {
+        model: dict(zip(("parameters", "parameters_without_embeddings", "multiply_adds", "bytes"), sizes, strict=True))
+        for model, sizes in SIZES.items()
+    },
+    "machine": MACHINE,
+    "threads": 2,
+    "latency": [
+        _latency("teacher", "torch", "float32", 2.5, length=16),
+        _latency("student_int8", "onnxruntime", "int8", 0.3, length=16),
+        _latency("teacher", "torch", "float32", 9.0),
+        _latency("student", "torch", "float32", 3.0),
+        _latency("student", "onnxruntime", "float32", 2.0),
+        _latency("student_int8", "onnxruntime", "int8", 0.9),
+    ],
+    "processes": [
+        {"model": model, "runtime": runtime, "precision": precision, "load_ms": load, "peak_bytes": peak}
+        for model, runtime, precision, load, peak in (
+            ("teacher", "torch", "float32", 912.3, 512_000_000),
+            ("student_int8", "onnxruntime", "int8", 31.2, None),
+        )
+    ],
+    "throughput": [
+        _throughput("teacher", "torch", "float32", 150.0),
+        _throughput("student_int8", "onnxruntime", "int8", 1900.0),
+    ],
+}
+"""The measure.json of measure."""
+
+
+def _curve(file: Path, losses: dict[str, tuple[float, float]], *, validated: bool) -> None:
+    rows: list[dict[str, float]] = []
+    for step in range(10, 310, 10):
+        fall = math.exp(-step / 80)
+        row = {name: round(last + (first - last) * fall, 5) for name, (first, last) in losses.items()}
+        rows.append({"step": step, "learning_rate": 0.001, **row})
+        if validated and step % 100 == 0:
+            rows.append({"step": step, "validation": round(0.7 - 0.4 * fall, 5)})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_curve(file, rows)
+
+
+def _json(file: Path, content: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, content)

@@ -1,0 +1,111 @@
+"""Model cards, as the hub reads them."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+from huggingface_hub.utils import logging
+
+from benchmarks.clones import ENVIRONMENT
+from stages.report import Parameters, source_of
+from tests.readme import command
+from tests.tinybert.reporting.finished import evaluated
+from tests.tinybert.reporting.test_summary import results
+from tinybert.reporting.card import card
+from tinybert.reporting.onnx_card import onnx_card
+from tinybert.reporting.summary import headline
+
+HUB: dict[str, str | None] = {"name": "glue/sst2", "repository": "nyu-mll/glue", "revision": "0" * 40}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    logging.set_verbosity_error()
+
+
+def student_card(
+    source: dict[str, str | None], *, student: str = "small", on_corpus: bool = True, on_task: bool = True
+) -> ModelCard:
+    """The card of one of two students."""
+    metrics, models = evaluated("library", "accuracy", student=student), headline(results("small", "tiny"))
+    return ModelCard(
+        card("library", student, metric="accuracy", evaluated=metrics, models=models, source=source, split="test",
+             max_length=128, length=64, on_corpus=on_corpus, on_task=on_task)
+    )  # fmt: skip
+
+
+def test_its_header_has_task_data_and_scores() -> None:
+    header: Any = student_card(HUB).data
+    assert header.model_name == "library-small"
+    assert (header.pipeline_tag, header.library_name, header.license) == (
+        "text-classification",
+        "transformers",
+        "unknown",
+    )
+    assert header.datasets == ["nyu-mll/glue"]
+    assert header.metrics == ["accuracy"]
+    results = {result.metric_type: result for result in header.eval_results or []}
+    assert (results["accuracy"].metric_value, results["accuracy"].dataset_revision) == (0.69, "0" * 40)
+    assert results["accuracy"].dataset_type == "nyu-mll/glue"
+
+
+def test_its_text_has_sizes_scores_with_intervals_and_usage() -> None:
+    text = student_card(HUB).text
+    assert "| small | 0.690 | 0.660 to 0.720 | 1,520,130 | 56,623,104 | 6,090,000 |" in text
+    assert "| baseline | 0.220 | 0.190 to 0.250 | - | - | - |" in text
+    assert "AutoModelForSequenceClassification.from_pretrained(folder)" in text
+    assert "per sequence of 64 tokens" in text
+    assert "{{" not in text
+
+
+def test_its_text_says_where_the_student_was_distilled() -> None:
+    assert "then distilled from its teacher on plain text and on this task." in student_card(HUB).text
+    assert "then fine-tuned on this task's labels." in student_card(HUB, on_corpus=False, on_task=False).text
+
+
+def test_each_student_has_a_card_with_its_own_models_and_scores() -> None:
+    tiny = student_card(HUB, student="tiny")
+    header: Any = tiny.data
+    assert "| tiny_int8 | 0.488 |" in tiny.text and "small" not in tiny.text
+    assert {result.metric_value for result in header.eval_results or []} == {0.49, 0.245}
+
+
+def test_the_card_of_onnx_files_has_scores_and_sizes_and_is_read_by_the_hub() -> None:
+    export = {"metric": "f1", "max_logit_diff": 2e-6, "scores": {"torch": 0.64519, "int8": 0.65}}
+    sizes = {"model.onnx": 6_100_000, "model_int8.onnx": 1_720_000}
+    shown = ModelCard(onnx_card("entities-small", export, sizes=sizes, rows=1000))
+    assert shown.data.to_dict()["library_name"] == "onnx"
+    assert "| `model.onnx` | 0.6452 | 6,100,000 | float32, standard operators |" in shown.text
+    assert "| `model_int8.onnx` | 0.6500 | 1,720,000 |" in shown.text
+    assert "differed by at most 2e-06" in shown.text
+
+
+def test_local_data_is_named_without_a_repository() -> None:
+    shown = student_card({"name": "reviews", "repository": None, "revision": None})
+    assert "datasets" not in shown.data.to_dict()
+    assert "evaluated on `reviews`." in shown.text
+
+
+def test_every_task_and_student_has_one(reported_two: Path, two_students: Parameters) -> None:
+    cards = {file.parent.relative_to(reported_two / "reports/cards") for file in reported_two.rglob("README.md")}
+    assert cards == {Path(task, student) for task in two_students.tasks for student in two_students.students}
+
+
+@pytest.mark.parametrize("place", ["models/tasks", "reports/cards"])
+def test_the_readmes_commands_for_publishing_are_those_of_the_hub(place: str, tmp_path: Path) -> None:
+    upload = command(f"hf upload NAME {place}")
+    (tmp_path / upload[3]).parent.mkdir(parents=True)
+    (tmp_path / upload[3]).write_text("a file")
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_none", "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(upload, cwd=tmp_path, env=ENVIRONMENT | nowhere, capture_output=True, text=True)
+    assert (done.returncode, "ConnectError" in done.stderr) == (1, True), done.stderr
+
+
+def test_repository_and_revision_of_the_data_are_those_of_params_yaml(parameters: Parameters) -> None:
+    options = {"repository": "nyu-mll/glue", "type": "dataset", "revision": "0" * 40}
+    source = parameters.sources["documentation"].model_copy(update={"kind": "hub", "options": options})
+    changed = parameters.model_copy(update={"sources": {"glue": source}})
+    assert source_of(changed, "data/raw/glue/sst2") == HUB
+    assert source_of(changed, "data/raw/mine.csv") == {"name": "mine.csv", "repository": None, "revision": None}

@@ -1,0 +1,98 @@
+"""The shards of a batch make up the whole, whatever the number of processes."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tinybert.finetuning.fit import TaskBatches
+from tinybert.pretraining.masking import Masking, mask_blocks
+from tinybert.tasks.classification import model as classification
+from tinybert.tasks.ner import model as ner
+from tinybert.tasks.qa import model as qa
+from tinybert.tasks.regression import model as regression
+from tinybert.training.data_parallel import UNSHARDED, Shard, mean_over_processes
+
+CPU = torch.device("cpu")
+MASKING = Masking(0.4, False, torch.zeros(99, dtype=torch.bool), range(5), 2, 4)
+BLOCKS = np.random.default_rng(3).integers(5, 99, (7, 12)).astype(np.uint16)
+
+
+def shards(count: int) -> list[Shard]:
+    return [Shard(index, count) for index in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_every_row_is_in_one_shard(count: int) -> None:
+    rows = [n for shard in shards(count) for n in range(7)[shard.rows(7)]]
+    assert rows == list(range(7))
+    assert all(shard.weight(7) == 1.0 for shard in shards(count))
+
+
+def test_a_process_without_rows_computes_the_first_with_weight_0() -> None:
+    assert [shard.rows(2) for shard in shards(3)] == [slice(0, 1), slice(0, 1), slice(1, 2)]
+    assert [float(shard.weight(2)) for shard in shards(3)] == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_blocks_are_masked_as_in_the_whole_batch(count: int) -> None:
+    whole, *parts = (
+        mask_blocks(BLOCKS, masking=MASKING, position=(1, 2), device=CPU, shard=shard)
+        for shard in (UNSHARDED, *shards(count))
+    )
+    for name in ("input_ids", "position_ids", "visible", "targets"):
+        assert torch.equal(torch.cat([part[name] for part in parts]), whole[name]), name
+    masked = torch.cat([part["input_ids"].flatten()[part["predicted"]] for part in parts])
+    assert torch.equal(masked, whole["input_ids"].flatten()[whole["predicted"]])
+    assert {int(part["tokens"]) for part in parts} == {BLOCKS.size}
+
+
+def test_rows_of_a_task_are_sharded_and_tokens_are_those_of_the_whole_batch() -> None:
+    features = [{"input_ids": [n + 1] * (1 + n % 5), "token_type_ids": [0] * (1 + n % 5), "label": n}
+                for n in range(13)]  # fmt: skip
+    options: dict[str, Any] = {"batch_size": 5, "seed": 2, "pad_token_id": 0, "device": CPU}
+    whole, *parts = (TaskBatches(features, classification, shard=shard, **options) for shard in (UNSHARDED, *shards(4)))
+    for step in range(3):
+        own = [batch for part in parts if (batch := part(step))["weight"]]
+        assert torch.equal(torch.cat([batch["labels"] for batch in own]), whole(step)["labels"])
+        assert {int(batch["tokens"]) for batch in own} == {int(whole(step)["attention_mask"].sum())}
+
+
+class TwoProcesses:
+    """An accelerator of two processes, of which the other has sent `other`."""
+
+    num_processes = 2
+
+    def __init__(self, other: list[list[float]]) -> None:
+        self._other = torch.tensor(other)
+
+    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor + self._other
+
+
+def test_a_loss_weighs_as_many_elements_as_it_is_the_mean_of() -> None:
+    losses, counts = torch.tensor([2.0, float("nan")], requires_grad=True), torch.tensor([3.0, 0.0])
+    accelerator: Any = TwoProcesses([[5.0 * 1, 4.0 * 6], [1, 6]])
+    minimised, mean = mean_over_processes(losses, counts, accelerator)
+    assert mean.tolist() == [(2 * 3 + 5 * 1) / 4, 4.0]
+    assert minimised.item() == 2 * (2 * 3) / 4
+    minimised.backward()
+    assert losses.grad is not None and losses.grad.tolist() == [2 * 3 / 4, 0.0]
+
+
+def test_a_loss_that_is_a_mean_over_nothing_in_every_process_is_0() -> None:
+    losses, counts = torch.tensor([2.0, 7.0], requires_grad=True), torch.tensor([3.0, 0.0])
+    accelerator: Any = TwoProcesses([[5.0 * 1, 0.0], [1, 0]])
+    minimised, mean = mean_over_processes(losses, counts, accelerator)
+    assert mean.tolist() == [(2 * 3 + 5 * 1) / 4, 0.0]
+    minimised.backward()
+    assert losses.grad is not None and losses.grad.tolist() == [2 * 3 / 4, 0.0]
+
+
+def test_tasks_count_the_elements_that_their_losses_are_means_of() -> None:
+    batch = {"labels": torch.tensor([[0, ner.UNLABELLED, 2], [ner.UNLABELLED, 1, ner.UNLABELLED]])}
+    assert ner.count(batch) == 3
+    assert classification.count({"labels": torch.tensor([0, 1, 0, 2])}) == 4
+    assert regression.count({"labels": torch.tensor([0.0, -1.5])}) == 2
+    assert qa.count({"start_positions": torch.tensor([0, 3, 0])}) == 3

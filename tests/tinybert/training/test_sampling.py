@@ -1,0 +1,60 @@
+"""Deterministic sampling: each row once an epoch, and the same rows whenever a step is computed."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tinybert.training import sampling
+from tinybert.training.sampling import block_rows, epoch_batches, steps_in_epoch
+
+LENGTHS = [(7 * n) % 31 + 2 for n in range(101)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100, 101, 500])
+def test_an_epoch_has_every_row_once(batch_size: int):
+    batches = epoch_batches(LENGTHS, batch_size=batch_size, seed=3, epoch=2)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(101))
+    assert len(batches) == steps_in_epoch(101, batch_size=batch_size)
+    assert all(len(batch) <= batch_size for batch in batches)
+
+
+def test_an_epoch_is_a_function_of_seed_and_number():
+    def order(seed: int, epoch: int) -> list[list[int]]:
+        return [batch.tolist() for batch in epoch_batches(LENGTHS, batch_size=4, seed=seed, epoch=epoch)]
+
+    assert order(3, 2) == order(3, 2)
+    assert len({str(order(*position)) for position in ((3, 2), (3, 1), (2, 3), (4, 2))}) == 4
+
+
+def test_batches_of_a_pool_do_not_overlap_in_length():
+    batches = epoch_batches(LENGTHS, batch_size=4, seed=3, epoch=0)
+    ranges = sorted((min(LENGTHS[n] for n in batch), max(LENGTHS[n] for n in batch)) for batch in batches)
+    assert all(high <= low for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False))
+
+
+def test_pools_are_sorted_each_by_itself(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sampling, "POOL", 2)
+    batches = epoch_batches([1, 2, 3, 4] * 25, batch_size=5, seed=1, epoch=0)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(100))
+    pooled = np.sort([len({n % 4 for n in batch}) for batch in batches])
+    assert pooled[-1] > 1, "ten rows at a time cannot all be told apart by length"
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(10, 5), (10, 4), (10, 10), (3, 7), (1, 4), (7, 3)])
+def test_blocks_come_once_each_epoch_also_where_a_batch_spans_two(count: int, batch_size: int):
+    rows = np.concatenate([block_rows(step, batch_size=batch_size, count=count, seed=9) for step in range(count)])
+    assert len(rows) == count * batch_size
+    for epoch in rows.reshape(batch_size, count):
+        assert Counter(epoch.tolist()) == Counter(range(count))
+
+
+def test_blocks_of_a_step_do_not_depend_on_steps_before():
+    rows = block_rows(1234, batch_size=8, count=97, seed=5)
+    assert rows.tolist() == block_rows(1234, batch_size=8, count=97, seed=5).tolist()
+    assert rows.tolist() != block_rows(1234, batch_size=8, count=97, seed=6).tolist()
+
+
+def test_epochs_have_different_orders():
+    first, second = (block_rows(step, batch_size=50, count=50, seed=5).tolist() for step in (0, 1))
+    assert first != second
