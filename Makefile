@@ -1,4 +1,5 @@
-# `make` sets everything up and runs the pipeline; `make test` sets everything up and runs all checks and tests.
+# `make` sets everything up and runs the pipeline; `make test` sets everything up and runs all checks and tests;
+# `make fast` runs the unit tests alone.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ SWIFT := .venv/swift/ready
 AZURITE := .venv/azurite/ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test check setup remotes servers
+.PHONY: run test fast check setup remotes servers
 
 run: setup
 	dvc repro
@@ -16,11 +17,18 @@ run: setup
 	@echo "Scores:      .venv/bin/dvc metrics show"
 	@echo "The report:  reports/report.html"
 	@echo "Its history: .venv/bin/python -m tools.history"
-	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/student')"
+	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/students/small')"
 
 # Two at a time, each on cores of its own (tests/conftest.py).
 test: check servers
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Folders and files of tests/ that start stages, processes, servers or a browser, export models, or measure.
+SLOW := architecture benchmarks pipeline_runs sharing stages/bad_input stages/fuzzing stages/many_processes \
+  tinybert/export tinybert/reporting tinybert/test_readme_example.py tinybert/training/test_devices.py test_packaging.py
+
+fast: setup
+	pytest -n 2 --dist loadfile -m "not dvc" $(SLOW:%=--ignore=tests/%)
 
 check: setup
 	ruff check
