@@ -24,7 +24,7 @@ test: check servers
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Folders and files of tests/ that start stages, processes, servers or a browser, export models, or measure.
-SLOW := architecture benchmarks pipeline_runs sharing stages/bad_input stages/fuzzing stages/many_processes \
+SLOW := architecture benchmarks pipeline_runs sharing stages/bad_input stages/many_processes stages/test_fuzzing.py \
   tinybert/export tinybert/reporting tinybert/test_readme_example.py tinybert/training/test_devices.py test_packaging.py
 
 fast: setup

@@ -41,8 +41,7 @@ from benchmarks.throughput import (
     with_attention,
 )  # fmt: skip
 from tinybert.distillation.general import GeneralDistillation, corpus_targets
-from tinybert.distillation.hooks import attention_scores, capture
-from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.distillation.teacher import attention_scores, capture, cast_linear_weights_to_bf16
 from tinybert.model.checkpoint import set_dropout
 from tinybert.pretraining.masking import Masking, masked_batch
 from tinybert.training.devices import describe

@@ -28,7 +28,7 @@ LONGER = {
     "finetuning.student.prediction.epochs": 12,
 }
 """Changes to the quick preset: each training lasts some twenty seconds on two cores, enough for several kills."""
-BAD_INPUT = "tests/stages/bad_input tests/stages/fuzzing tests/tinybert/model/test_checkpoint_validation.py"
+BAD_INPUT = "tests/stages/bad_input tests/stages/test_fuzzing.py tests/tinybert/model/test_checkpoint_validation.py"
 
 
 def undisturbed(folder: Path) -> tuple[Hashes, dict[str, float]]:

@@ -4,13 +4,14 @@ A passage is a docstring's summary and described items as running text. It is as
 place: some kinds of question have a cue in the passage ("Returns:"), others must find a parameter's name in it.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from demonstration.docstrings import Docstring
 from demonstration.layout import Item, Layout
-from demonstration.prose import Parsed, entry, is_prose, plain, sentences
+from demonstration.prose import Parsed, entry, is_prose, plain, runs, sentences
 from demonstration.selection import Candidate, order
 
 LONGEST_CONTEXT = 100  # words
@@ -20,18 +21,9 @@ MOST_QUESTIONS = 3  # on one context
 RARE = frozenset({"raised", "raised when", "version", "values", "shape"})  # preferred where they are possible
 # Shares of the rows: kinds with a cue in the context beside kinds that must find a name in it.
 SHARES = {
-    "does": 0.10,
-    "returned": 0.18,
-    "returned type": 0.10,
-    "raised": 0.06,
-    "raised when": 0.07,
-    "default": 0.16,
-    "type": 0.14,
-    "shape": 0.06,
-    "values": 0.06,
-    "meaning": 0.14,
-    "version": 0.05,
-}
+    "does": 0.10, "returned": 0.18, "returned type": 0.10, "raised": 0.06, "raised when": 0.07, "default": 0.16,
+    "type": 0.14, "shape": 0.06, "values": 0.06, "meaning": 0.14, "version": 0.05,
+}  # fmt: skip
 LARGEST_ANSWER = 0.015  # share of the rows with one and the same answer, such as None or int
 
 TITLES = {"parameters": "Parameters:", "returns": "Returns:", "raises": "Raises:", "attributes": "Attributes:"}
@@ -136,19 +128,14 @@ def _candidate(question: Question, *, docstring: Docstring, owner: str, unit: st
 
 def windows(layout: Layout) -> Iterator[list[Line]]:
     """The summary and the items of a docstring, in their order, cut into contexts of at most the longest length."""
-    run: list[Line] = []
-    length = start = 0
-    for line in _lines(layout):
-        words = len(line.text.split())
-        if run and length + words > LONGEST_CONTEXT:
-            yield run
-            run, length, start = [], 0, 0
-        if words <= LONGEST_CONTEXT:
-            run.append(Line(line.text, line.item, start))
-            start += len(line.text) + 1
-            length += words
-    if run:
-        yield run
+    for lines in runs(_lines(layout), size=_count_words, most=LONGEST_CONTEXT):
+        if _count_words(lines[0]) <= LONGEST_CONTEXT:
+            starts = itertools.accumulate((len(line.text) + 1 for line in lines), initial=0)
+            yield [Line(line.text, line.item, start) for line, start in zip(lines, starts, strict=False)]
+
+
+def _count_words(line: Line) -> int:
+    return len(line.text.split())
 
 
 def _lines(layout: Layout) -> list[Line]:
@@ -217,15 +204,13 @@ def _on_item(line: Line, item: Item) -> Iterator[Question]:
 
 def _on_default(line: Line, name: str) -> Iterator[Question]:
     matches = [match for match in DEFAULT.finditer(line.text) if match["value"] not in NO_DEFAULTS]
-    if matches and len({match["value"] for match in matches}) == 1:
-        first = matches[0]
-        yield Question("default", "default", name, line.start + first.start("value"), first["value"])
+    if len({match["value"] for match in matches}) == 1:
+        yield Question("default", "default", name, line.start + matches[0].start("value"), matches[0]["value"])
 
 
 def _on_version(line: Line, name: str) -> Iterator[Question]:
     matches = list(VERSION.finditer(line.text))
-    if len(matches) == 1:
-        [match] = matches
+    for match in matches if len(matches) == 1 else []:
         yield Question("version", match["event"], name, line.start + match.start("value"), match["value"])
 
 

@@ -1,11 +1,9 @@
 """The embedded demonstration data: the docstrings of installed packages as a corpus and three labelled tasks.
 
-It gives the pipeline real English and labels that need no annotator on a machine without a network: `library`
-(classification: which library does a passage document), `entities` (named entities: which words of a sentence name a
-parameter, a class, a function or a module) and `answers` (extractive question answering on a function's documentation).
-
-No package is imported and none of its code is executed: the source files are parsed. The same versions give the same
-bytes.
+Real English, and labels that need neither an annotator nor a network: `library` (classification: which library does a
+passage document), `entities` (named entities: which words of a sentence name a parameter, a class, a function or a
+module) and `answers` (extractive question answering on a function's documentation). Source files are parsed; no package
+is imported and none of its code executed. The same versions give the same bytes.
 """
 
 import gc
@@ -17,37 +15,27 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demonstration import answers, docstrings, entities, layout, library, prose
+from demonstration import answers, docstrings, entities, layout, prose
 from demonstration.docstrings import Definition
 from demonstration.prose import Parsed
 from demonstration.selection import SPLITS, Row, order, select
 
 CORPUS = pa.schema([("id", pa.string()), ("text", pa.string())])
+SPANS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int32()))])
+QUESTION = [(name, pa.string()) for name in ("id", "question", "context")]
 TASKS = {
     "library": pa.schema([("text", pa.string()), ("label", pa.string())]),
     "entities": pa.schema([("words", pa.list_(pa.string())), ("tags", pa.list_(pa.string()))]),
-    "answers": pa.schema(
-        [
-            ("id", pa.string()),
-            ("question", pa.string()),
-            ("context", pa.string()),
-            ("answers", pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int32()))])),
-        ]
-    ),
+    "answers": pa.schema([*QUESTION, ("answers", SPANS)]),
 }
 LARGEST_LABEL = 0.22  # of the rows of `library`
-WITHOUT_NAMES = 0.15  # of the rows of `entities`
 MODULES_PER_CHUNK = 50  # sent to a worker process at once
 
 
 def write(
-    folder: Path,
-    *,
-    packages: dict[str, str],
-    train_rows: int,
-    test_rows: int,
+    folder: Path, *, packages: dict[str, str], train_rows: int, test_rows: int,
     initializer: Callable[[], object] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write corpus/train.parquet and TASK/{train,validation,test}.parquet into an existing empty folder.
 
     corpus: id, text. library: text, label. entities: words, tags (BIO). answers: id, question, context, answers, as in
@@ -90,8 +78,8 @@ def _read_module(package: str, module: str, source: str) -> tuple[list[Parsed], 
 
 def _corpus(parsed: list[Parsed]) -> Iterator[Row]:
     seen: set[str] = set()
-    for _, module in itertools.groupby(parsed, key=lambda pair: (pair[0].package, pair[0].module)):
-        for identity, text in prose.documents(module, seen=seen):
+    for module, pairs in itertools.groupby(parsed, key=lambda pair: f"{pair[0].package}/{pair[0].module}"):
+        for identity, text in prose.documents(module, [pair[1] for pair in pairs], seen=seen):
             yield {"id": identity, "text": text}
 
 
@@ -100,13 +88,12 @@ def _tasks(
 ) -> dict[str, dict[str, list[Row]]]:
     """The rows of each task and split, chosen from all docstrings in one shuffled order."""
     shuffled = sorted(parsed, key=lambda pair: order(f"{pair[0].package}/{pair[0].module}.{pair[0].name}"))
-    passages = library.candidates(shuffled, import_names={name: docstrings.import_names(name) for name in packages})
+    names = {name: docstrings.import_names(name) for name in packages}
+    passages = prose.library_candidates(shuffled, import_names=names)
     sentences = entities.candidates(shuffled, index=index)
     return {
         "library": select(passages, limits=limits, share=lambda label: LARGEST_LABEL),
-        "entities": select(
-            sentences, limits=limits, share=lambda group: WITHOUT_NAMES if group == entities.NO_NAMES else 1.0
-        ),
+        "entities": select(sentences, limits=limits, share=entities.share),
         "answers": select(answers.candidates(shuffled), limits=limits, share=answers.share),
     }
 

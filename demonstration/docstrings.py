@@ -4,6 +4,7 @@ Nothing is imported or executed. Files of tests, and other projects' code that a
 """
 
 import ast
+import functools
 import importlib.metadata
 import inspect
 import re
@@ -14,9 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from tinybert.errors import InputError
 
-# Folders of tests, and of other projects' code.
+# Folders of tests, of other projects' code, and outside of the installation (..).
 SKIPPED_FOLDERS = frozenset(
-    "tests test _internal_testing _vendor vendor vendored externals _external third_party thirdparty "
+    ".. tests test _internal_testing _vendor vendor vendored externals _external third_party thirdparty "
     "array_api_compat array_api_extra cobyqa pyprima _uarray pocketfft pythoncapi_compat _testing".split()
 )
 SKIPPED_FILES = frozenset({"conftest.py", "setup.py", "_version.py", "version.py"})
@@ -27,6 +28,7 @@ GENERATED_WITHIN = 1000  # characters
 ATTACHING_CALLS = ("add_docstr", "add_newdoc", "add_docstring", "_add_docstr")
 PROPERTY = re.compile(r"property\b|\.(?:setter|getter|deleter)$|^(?:cache_readonly|doc_controls)$")
 
+_own_text = functools.partial(ast.get_docstring, clean=False)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Member = tuple[str, str, str | None, tuple[str, ...]]
 """(qualified name, kind, docstring, parameters in scope)"""
@@ -60,26 +62,18 @@ def require_versions(packages: dict[str, str]) -> None:
     """
     problems = []
     for name, expected in sorted(packages.items()):
-        installed = _installed_version(name)
-        if installed is None or _public(installed) != _public(expected):
-            problems.append(f"{name}: expected {expected}, got {installed or 'no such package'}")
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            installed = "no such package"
+        if installed.partition("+")[0] != expected.partition("+")[0]:
+            problems.append(f"{name}: expected {expected}, got {installed}")
     if problems:
         raise InputError(
             "the packages that documentation is read from are not the pinned ones:\n  "
             + "\n  ".join(problems)
             + "\ninstall the expected versions, or write the installed ones into this source's `packages`"
         )
-
-
-def _installed_version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _public(version: str) -> str:
-    return version.partition("+")[0]
 
 
 def import_names(name: str) -> list[str]:
@@ -96,20 +90,13 @@ def python_sources(name: str) -> Iterator[tuple[str, str]]:
     for path in sorted(PurePosixPath(file.as_posix()) for file in distribution.files or []):
         if _is_documented(path):
             source = Path(str(distribution.locate_file(path))).read_text(encoding="utf-8")
-            yield _module_name(path), source
+            yield ".".join(path.with_suffix("").parts).removesuffix(".__init__"), source
 
 
 def _is_documented(path: PurePosixPath) -> bool:
-    if path.suffix != ".py" or path.name in SKIPPED_FILES or ".." in path.parts:
+    if path.suffix != ".py" or path.name in SKIPPED_FILES or path.name.startswith("test_"):
         return False
-    if "/testing/_internal/" in f"/{path}" or path.name.startswith("test_"):
-        return False
-    return SKIPPED_FOLDERS.isdisjoint(path.parts)
-
-
-def _module_name(path: PurePosixPath) -> str:
-    parts = path.with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return "/testing/_internal/" not in f"/{path}" and SKIPPED_FOLDERS.isdisjoint(path.parts)
 
 
 def read(source: str, *, package: str, module: str) -> tuple[list[Docstring], list[Definition]]:
@@ -125,12 +112,8 @@ def read(source: str, *, package: str, module: str) -> tuple[list[Docstring], li
         for name, kind, text, parameters in members
         if text
     ]
-    definitions = [
-        Definition(package, f"{module}.{name}" if name else module, kind)
-        for name, kind, _, _ in members
-        if name or kind == "module"
-    ]
-    return docstrings, definitions
+    paths = [(f"{module}.{name}" if name else module, kind) for name, kind, _, _ in members if name or kind == "module"]
+    return docstrings, [Definition(package, path, kind) for path, kind in paths]
 
 
 def _members(body: list[ast.stmt], prefix: str, outer: tuple[str, ...]) -> Iterator[Member]:
@@ -148,10 +131,6 @@ def _members(body: list[ast.stmt], prefix: str, outer: tuple[str, ...]) -> Itera
             yield from _attached(node.value)
 
 
-def _own_text(node: ast.Module | ast.ClassDef | Function) -> str | None:
-    return ast.get_docstring(node, clean=False)
-
-
 def _function_kind(node: Function) -> str:
     """A method that is read like an attribute, without a call, is a property."""
     decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
@@ -167,13 +146,10 @@ def _argument_names(node: Function) -> tuple[str, ...]:
 
 def _constructor_names(node: ast.ClassDef) -> tuple[str, ...]:
     """The fields of a data class, then the arguments of the constructor."""
-    fields = [
-        child.target.id
-        for child in node.body
-        if isinstance(child, ast.AnnAssign) and isinstance(child.target, ast.Name)
-    ]
+    targets = [child.target for child in node.body if isinstance(child, ast.AnnAssign)]
     constructors = [child for child in node.body if isinstance(child, Function) and child.name == "__init__"]
-    return tuple(fields) + tuple(name for child in constructors for name in _argument_names(child))
+    fields = [target.id for target in targets if isinstance(target, ast.Name)]
+    return (*fields, *(name for child in constructors for name in _argument_names(child)))
 
 
 def _attached(call: ast.Call) -> Iterator[Member]:

@@ -8,7 +8,7 @@ import builtins
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from demonstration.docstrings import Definition, Docstring
@@ -18,6 +18,7 @@ from demonstration.selection import Candidate, order
 SHORTEST, LONGEST = 6, 50  # words of a sentence
 MOST_SENTENCES = 12  # of one docstring
 NO_NAMES = "none"  # the group of sentences that name nothing
+WITHOUT_NAMES = 0.15  # share of the rows that they have at most
 WORD = re.compile(r"(?:[A-Za-z]\.){2,}|\d+(?:\.\d+)+|\w+(?:[-']\w+)*|[^\w\s]")
 LEFT_OVER = re.compile(r"[`$\\|{}*~^]|::|__|\w\(|:\w+:|\]_|@|//|\.\.\.|\w/\w|^ ?s\b|--|\w{2}\.[a-zA-Z_]\w")
 CODE_SHAPE = re.compile(r"\w_\w|_\w|\w_$|[a-z][A-Z]|[A-Z]{2,}[a-z]{2,}")
@@ -27,14 +28,9 @@ KEYWORD = re.compile(r"^(?P<name>[A-Za-z_]\w*) ?={1,2} ?(?P<value>.+)$")
 DOTTED = re.compile(r"^(?!_+$)[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$")
 ORDINARY = re.compile(r"^(?:[a-z]+|[A-Z])$")  # could be a word or a symbol
 ROLES = {
-    "class": "CLASS",
-    "exc": "CLASS",
-    "func": "FUNCTION",
-    "meth": "FUNCTION",
-    "function": "FUNCTION",
-    "method": "FUNCTION",
-    "mod": "MODULE",
-    "module": "MODULE",
+    **dict.fromkeys(("class", "exc"), "CLASS"),
+    **dict.fromkeys(("func", "meth", "function", "method"), "FUNCTION"),
+    **dict.fromkeys(("mod", "module"), "MODULE"),
 }
 CODE = frozenset({"code", "obj", "data", "attr", "const", "emphasis", "strong"})
 TYPES = frozenset(
@@ -47,11 +43,11 @@ ENGLISH_TYPES = frozenset("list tuple set object type slice map filter range sup
 class Index:
     """The kinds under which names are defined, by package and last part of their path."""
 
-    kinds: Mapping[tuple[str, str], frozenset[str]]
-    everywhere: Mapping[str, frozenset[str]]  # the same over all packages
-    local: frozenset[tuple[str, str]]  # (module, last part)
-    modules: frozenset[str]  # full dotted paths
-    roots: frozenset[str]  # first parts of these
+    kinds: Mapping[tuple[str, str], Set[str]]
+    everywhere: Mapping[str, Set[str]]  # the same over all packages
+    local: Set[tuple[str, str]]  # (module, last part)
+    modules: Set[str]  # full dotted paths
+    roots: Set[str]  # first parts of these
 
 
 def build_index(definitions: Iterable[Definition]) -> Index:
@@ -70,13 +66,12 @@ def build_index(definitions: Iterable[Definition]) -> Index:
             modules.add(module)
         else:
             local.add((module, last))
-    return Index(
-        {key: frozenset(value) for key, value in kinds.items()},
-        {key: frozenset(value) for key, value in everywhere.items()},
-        frozenset(local),
-        frozenset(modules),
-        frozenset(path.split(".")[0] for path in modules),
-    )
+    return Index(kinds, everywhere, local, modules, {path.split(".")[0] for path in modules})
+
+
+def share(group: str) -> float:
+    """The share of the rows that a group of sentences has at most."""
+    return WITHOUT_NAMES if group == NO_NAMES else 1.0
 
 
 def candidates(parsed: Iterable[Parsed], *, index: Index) -> Iterator[Candidate]:
@@ -86,10 +81,8 @@ def candidates(parsed: Iterable[Parsed], *, index: Index) -> Iterator[Candidate]
             name.strip(" *") for item in layout.items if item.section == "parameters" for name in item.name.split(",")
         }
         distinct = {sentence for paragraph in layout.all_paragraphs() for sentence in sentences(paragraph)}
-        tagged = (
-            tag(sentence, docstring=docstring, parameters=parameters, index=index)
-            for sentence in sorted(distinct, key=order)
-        )
+        scope = {"docstring": docstring, "parameters": parameters, "index": index}
+        tagged = (tag(sentence, **scope) for sentence in sorted(distinct, key=order))
         unit = f"{docstring.package}/{docstring.module}.{docstring.name}"
         for words, tags in itertools.islice(filter(None, tagged), MOST_SENTENCES):
             group = NO_NAMES if set(tags) <= {"O"} else "some"
@@ -126,16 +119,12 @@ def tag(
 
 
 def _kind(run: Segment, *, docstring: Docstring, parameters: frozenset[str], index: Index) -> str | None:
-    if run.role in ("", "link", "citation") or (run.role in ("emphasis", "strong") and run.target not in parameters):
-        return "O"
-    return _resolve(run, docstring=docstring, parameters=parameters, index=index)
-
-
-def _resolve(run: Segment, *, docstring: Docstring, parameters: frozenset[str], index: Index) -> str | None:
-    """PARAMETER, CLASS, FUNCTION or MODULE for a marked-up name, O for a literal, None where it is uncertain.
+    """PARAMETER, CLASS, FUNCTION or MODULE for a marked-up name, O for a literal or text, None where it is uncertain.
 
     "name=value" counts as its parameter: only the name before the sign is one.
     """
+    if run.role in ("", "link", "citation") or (run.role in ("emphasis", "strong") and run.target not in parameters):
+        return "O"
     target = run.target.removesuffix("()")
     if run.role in ROLES:
         return ROLES[run.role] if DOTTED.match(target) else None

@@ -10,19 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Sections
+PARAMETERS = ("parameters", "other parameters", "args", "arguments", "keyword args", "keyword arguments", "params")
 ITEM_TITLES = {
-    "parameters": "parameters",
-    "other parameters": "parameters",
-    "args": "parameters",
-    "arguments": "parameters",
-    "keyword args": "parameters",
-    "keyword arguments": "parameters",
-    "params": "parameters",
-    "returns": "returns",
-    "return": "returns",
-    "yields": "returns",
-    "raises": "raises",
-    "attributes": "attributes",
+    **dict.fromkeys(PARAMETERS, "parameters"),
+    **dict.fromkeys(("returns", "return", "yields"), "returns"),
+    **{"raises": "raises", "attributes": "attributes"},
 }
 PROSE_TITLES = frozenset("note notes warning warnings description details tip summary remarks important".split())
 DROPPED_TITLES = frozenset(
@@ -30,6 +22,7 @@ DROPPED_TITLES = frozenset(
     + ["see also", "example usage", "usage example"]
 )
 OTHER_TITLES = PROSE_TITLES | DROPPED_TITLES
+TITLES = OTHER_TITLES | ITEM_TITLES.keys()
 HEADER = re.compile(r"^([A-Z][A-Za-z]+(?: [A-Za-z]+)?)\s*:{1,2}\s*$")
 UNDERLINE = re.compile(r"^\s*([-=~^\"*#+])\1{2,}\s*$")
 TAG = re.compile(r"</?(?:Tip|tip|br|p|div|details|summary|img|a|hfoption|hfoptions)\b[^>]*>")
@@ -37,13 +30,9 @@ TAG = re.compile(r"</?(?:Tip|tip|br|p|div|details|summary|img|a|hfoption|hfoptio
 # Items
 FIELD = re.compile(r"^:(?P<field>\w+)(?: (?P<name>[^:]+))?:\s*(?P<rest>.*)$")
 FIELD_SECTIONS = {
-    "param": "parameters",
-    "parameter": "parameters",
-    "arg": "parameters",
-    "returns": "returns",
-    "return": "returns",
-    "raises": "raises",
-    "raise": "raises",
+    **dict.fromkeys(("param", "parameter", "arg"), "parameters"),
+    **dict.fromkeys(("returns", "return"), "returns"),
+    **dict.fromkeys(("raises", "raise"), "raises"),
 }
 NUMPYDOC_ITEM = re.compile(r"^(?P<name>[`*]*[A-Za-z_][\w.]*[`*]*(?:, ?[`*]*[A-Za-z_]\w*[`*]*)*) :(?: (?P<type>.*))?$")
 GOOGLE_ITEM = re.compile(
@@ -103,35 +92,23 @@ def parse(text: str) -> Layout:
 
 def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     """(lower-case title, lines) for each part of a docstring; the title is empty before the first header."""
-    title, body, indented = "", [], False
-    position = 0
+    title, body, indented, position = "", [], False, 0
     while position < len(lines):
-        line = lines[position]
-        following = lines[position + 1] if position + 1 < len(lines) else ""
-        google = HEADER.match(line)
-        if line.strip() and not line.startswith(" ") and UNDERLINE.match(following):
-            yield title, body
-            title, body, indented, position = line.strip().rstrip(":").lower(), [], False, position + 2
-            continue
-        if google and _is_title(google[1].lower()) and _next_is_indented(lines, position):
-            yield title, body
-            title, body, indented, position = google[1].lower(), [], True, position + 1
-            continue
-        if indented and line.strip() and not line.startswith(" "):  # a Google section ends where its indentation does
-            yield title, body
-            title, body, indented = "", [], False
-        body.append(line)
+        line, following = lines[position], lines[position + 1 :]
+        at_margin, google = line.strip() and not line.startswith(" "), HEADER.match(line)
         position += 1
+        if at_margin and following and UNDERLINE.match(following[0]):
+            yield title, body
+            title, body, indented, position = line.strip().rstrip(":").lower(), [], False, position + 1
+        elif google and google[1].lower() in TITLES and next(filter(str.strip, following), "").startswith(" "):
+            yield title, body
+            title, body, indented = google[1].lower(), [], True
+        elif indented and at_margin:  # a Google section ends where its indentation does
+            yield title, body
+            title, body, indented = "", [line], False
+        else:
+            body.append(line)
     yield title, body
-
-
-def _is_title(name: str) -> bool:
-    return name in ITEM_TITLES or name in OTHER_TITLES
-
-
-def _next_is_indented(lines: list[str], position: int) -> bool:
-    following = next((line for line in lines[position + 1 :] if line.strip()), "")
-    return following.startswith(" ")
 
 
 def _items(section: str, lines: list[str]) -> Iterator[Item]:
@@ -145,17 +122,14 @@ def _items(section: str, lines: list[str]) -> Iterator[Item]:
         yield Item(section, name, kind, tuple(paragraphs([rest, *_dedent(body)]) if rest else paragraphs(body)))
 
 
-def _entries(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    head, body = "", []
+def _entries(lines: list[str]) -> list[tuple[str, list[str]]]:
+    entries: list[tuple[str, list[str]]] = [("", [])]
     for line in lines:
         if line.strip() and not line.startswith(" "):
-            if head:
-                yield head, body
-            head, body = line.strip(), []
+            entries.append((line.strip(), []))
         else:
-            body.append(line)
-    if head:
-        yield head, body
+            entries[-1][1].append(line)
+    return entries[1:]
 
 
 def _parse_head(section: str, line: str) -> tuple[str, str, str]:
@@ -215,18 +189,13 @@ def _without_fields(lines: list[str]) -> tuple[list[str], list[Item]]:
 
 def paragraphs(lines: list[str]) -> list[str]:
     """The prose among lines: one string per paragraph or list entry, white space collapsed."""
-    finished: list[str] = []
-    current: list[str] = []
-    for line in _prose_lines(_dedent(lines)):
-        starts_entry = BULLET.match(line.strip())
-        if current and (not line.strip() or starts_entry):
-            finished.append(" ".join(current))
-            current = []
-        if line.strip():
-            current.append(BULLET.sub("", line.strip()))
-    if current:
-        finished.append(" ".join(current))
-    return [re.sub(r"\s+", " ", paragraph).strip() for paragraph in finished]
+    blocks: list[list[str]] = [[]]
+    for line in map(str.strip, _prose_lines(_dedent(lines))):
+        if blocks[-1] and (not line or BULLET.match(line)):
+            blocks.append([])
+        if line:
+            blocks[-1].append(BULLET.sub("", line))
+    return [re.sub(r"\s+", " ", " ".join(block)).strip() for block in blocks if block]
 
 
 def _prose_lines(lines: list[str]) -> Iterator[str]:
@@ -237,29 +206,24 @@ def _prose_lines(lines: list[str]) -> Iterator[str]:
         stripped = line.strip()
         directive = DIRECTIVE.match(stripped) if stripped.startswith("..") else None
         position += 1
+        kept = [""]
         if stripped.startswith((">>>", "...", "$ ", "In [")):
             position = _after_paragraph(lines, position)
-            yield ""
         elif stripped.startswith(("```", "~~~", "$$", "\\[")):
             position = _after_fence(lines, position, stripped)
-            yield ""
         elif directive:
-            position, kept = _directive(lines, position, directive)
-            yield ""
-            yield from kept
-            yield ""
+            position, prose = _directive(lines, position, directive)
+            kept = ["", *prose, ""]
         elif stripped.startswith(".. ") or (position < len(lines) and stripped and UNDERLINE.match(lines[position])):
             position = _after_block(lines, position, line) if stripped.startswith(".. ") else position + 1
-            yield ""
         elif ("  " in stripped or stripped[:1] in TABLE_BORDERS) and (TABLE.search(line) or UNDERLINE.match(line)):
             position = _after_paragraph(lines, position)
-            yield ""
         elif stripped.endswith("::"):
-            yield stripped[:-1] if stripped != "::" else ""
             position = _after_block(lines, position, line)
-            yield ""
+            kept = [stripped[:-1] if stripped != "::" else "", ""]
         else:
-            yield line
+            kept = [line]
+        yield from kept
 
 
 def _directive(lines: list[str], position: int, match: re.Match[str]) -> tuple[int, list[str]]:

@@ -1,11 +1,18 @@
-"""Plain prose out of a docstring's layout: mark-up taken off, sentences for the tasks, documents for the corpus."""
+"""Plain prose out of a docstring's layout: sentences without mark-up, and what consists of them alone.
+
+That is the documents of the corpus, and the task `library`: which library does a passage document, when its name is
+blanked.
+"""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from demonstration.docstrings import Docstring
 from demonstration.layout import Item, Layout
+from demonstration.selection import Candidate, order
 
 # Mark-up inside a line: reStructuredText and Markdown.
 INLINE = re.compile(
@@ -36,6 +43,17 @@ CODE_MARKS = re.compile(r"[{}\\=<>|_^@#$%~/]|\d")
 
 DOCUMENT_LENGTH = 20_000  # characters; a longer module is cut between two docstrings
 
+# Passages
+SHORTEST, LONGEST = 15, 80  # words
+ENOUGH = 40  # words after which a passage ends with its sentence
+MOST_PASSAGES = 3  # of one docstring
+NOTATION = re.compile(r"[\\{}`$|]| : |^[^A-Z]")  # what a sentence of clean prose does not have
+BLANK = "LIBRARY"
+ALIASES = {"np", "pd", "nn", "F", "nx", "plt", "sp"}  # first parts of a path that no package defines
+ALIAS = re.compile(r"\bimport (\w+) as (\w+)\b")
+DOTTED = re.compile(r"(?<![\w./-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+
+T = TypeVar("T")
 Parsed = tuple[Docstring, Layout]
 """A docstring and the layout that its text has."""
 
@@ -119,24 +137,23 @@ def entry(item: Item, *, description: str) -> str:
     return f"{label}: {description}" if label and description else label or description
 
 
-def documents(module: Iterable[Parsed], *, seen: set[str]) -> list[tuple[str, str]]:
+def documents(identity: str, layouts: Iterable[Layout], *, seen: set[str]) -> Iterator[tuple[str, str]]:
     """(id, text) of the documents of one module; paragraphs in `seen` are left out, and new ones added to it."""
-    finished: list[str] = []
-    texts: list[str] = []
-    identity, length = "", 0
-    for docstring, layout in module:
-        identity = f"{docstring.package}/{docstring.module}"
-        text = "\n".join(_lines(layout, seen))
-        if not text:
-            continue
-        if texts and length + len(text) > DOCUMENT_LENGTH:
-            finished.append("\n\n".join(texts))
-            texts, length = [], 0
-        texts.append(text)
-        length += len(text)
-    if texts:
-        finished.append("\n\n".join(texts))
-    return [(identity if number == 0 else f"{identity}/{number}", text) for number, text in enumerate(finished)]
+    texts = filter(None, ("\n".join(_lines(layout, seen)) for layout in layouts))
+    for number, run in enumerate(runs(texts, size=len, most=DOCUMENT_LENGTH)):
+        yield f"{identity}/{number}" if number else identity, "\n\n".join(run)
+
+
+def runs(items: Iterable[T], *, size: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """Consecutive items whose sizes add up to at most `most`; a larger item is alone."""
+    run: list[T] = []
+    for item in items:
+        if run and sum(map(size, run)) + size(item) > most:
+            yield run
+            run = []
+        run.append(item)
+    if run:
+        yield run
 
 
 def _lines(layout: Layout, seen: set[str]) -> list[str]:
@@ -156,3 +173,58 @@ def _is_new(line: str, seen: set[str]) -> bool:
         return False
     seen.add(key)
     return True
+
+
+def library_candidates(parsed: list[Parsed], *, import_names: dict[str, list[str]]) -> Iterator[Candidate]:
+    """Passages of some sentences of consecutive prose, labelled with the distribution that they come from."""
+    pattern = name_pattern([docstring.text for docstring, _ in parsed], import_names=import_names)
+    roots = {root for names in import_names.values() for root in names} | ALIASES
+    for docstring, layout in parsed:
+        if len(docstring.text.split()) < SHORTEST:
+            continue
+        for passage in sorted(_passages(layout), key=order)[:MOST_PASSAGES]:
+            text = blank(passage, pattern=pattern, roots=roots)
+            unit = f"{docstring.package}/{docstring.module}.{docstring.name}"
+            row: dict[str, object] = {"text": text, "label": docstring.package}
+            yield Candidate(docstring.module, unit, (docstring.package,), text, row)
+
+
+def _passages(layout: Layout) -> Iterator[str]:
+    """Runs of whole sentences between the shortest and the longest length, in their order."""
+    run: list[str] = []
+    length = 0
+    for sentence in (plain(part) for paragraph in layout.all_paragraphs() for part in sentences(paragraph)):
+        words = len(sentence.split())
+        if not is_prose(sentence) or NOTATION.search(sentence) or sentence[-1] != "." or words > LONGEST:
+            continue
+        if length + words > LONGEST:
+            yield " ".join(run)
+            run, length = [], 0
+        run.append(sentence)
+        length += words
+        if length >= ENOUGH:
+            yield " ".join(run)
+            run, length = [], 0
+    if length >= SHORTEST:
+        yield " ".join(run)
+
+
+def name_pattern(texts: Iterable[str], *, import_names: dict[str, list[str]]) -> re.Pattern[str]:
+    """Matches every library's name, whatever it is part of, and the aliases under which examples import it."""
+    roots = {root for names in import_names.values() for root in names}
+    spellings = {re.sub(r"-", "[-_ ]?", name) for name in import_names} | roots
+    imports = Counter(match for text in texts for match in ALIAS.findall(text))
+    aliases = sorted({alias for (root, alias), count in imports.items() if root in roots and count >= SHORTEST})
+    whole = "|".join(re.escape(alias) for alias in aliases)
+    inside = "|".join(sorted(spellings, key=lambda name: (-len(name), name)))
+    return re.compile(rf"(?i:[\w-]*(?:{inside})\w*)" + (rf"|\b(?:{whole})\b" if whole else ""))
+
+
+def blank(text: str, *, pattern: re.Pattern[str], roots: set[str]) -> str:
+    """A passage without library names; of a dotted path inside a library only the last part stays."""
+
+    def last_part(match: re.Match[str]) -> str:
+        first, *_, last = match[0].split(".")
+        return last if first in roots else match[0]
+
+    return pattern.sub(BLANK, DOTTED.sub(last_part, text))

@@ -15,8 +15,8 @@ from stages.parameters.sections import Compute, Distill, LayerMap
 from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
-from tinybert.distillation import projections
 from tinybert.distillation.general import distill
+from tinybert.distillation.intermediate import projections_for, save_projections
 from tinybert.files import write_curve, write_json
 from tinybert.model.checkpoint import load_checkpoint, require_positions, save
 from tinybert.model.size import count_parameters
@@ -66,7 +66,7 @@ def main(p: Parameters, run: Run) -> None:
     ):
         save(student, folder)
         save_tokenizer(tokenizer, folder=folder)
-        projections.save(maps, folder)
+        save_projections(maps, folder)
         write_curve(curve_file, curve)
         write_json(metrics, {"heldout_mlm": scores, "parameters": sizes})
         write_json(machine, describe(accelerator))
@@ -79,7 +79,7 @@ def _projections(source: Path, student: Any, teacher: Any) -> Any:
     """One for the embeddings and one for each layer, which start where the student's channels were cut from."""
     kept = json.loads((source / "cut.json").read_text(encoding="utf-8"))["hidden"]
     states = student.config.num_hidden_layers + 1
-    return projections.for_channels(kept, teacher=teacher.config.hidden_size, states=states).to(student.device)
+    return projections_for(kept, teacher=teacher.config.hidden_size, states=states).to(student.device)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ from stages.parameters.tasks import Scored
 from stages.pipeline.outputs import atomic_file
 from stages.pipeline.stage import Run, run
 from tinybert.data.tokenizer import load_tokenizer
-from tinybert.evaluation.bootstrap import compare
-from tinybert.evaluation.errors import worst
+from tinybert.evaluation.comparison import compare, worst
 from tinybert.export.runtime import INT8_FILE, OnnxModel
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Scorer

@@ -13,8 +13,7 @@ from stages.parameters.tasks import FinetuneStudent, Intermediate, Phase, Scored
 from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer, special_id
-from tinybert.distillation import projections
-from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.intermediate import IntermediateDistillation, load_projections
 from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
 from tinybert.files import write_curve, write_json
@@ -100,7 +99,7 @@ def _distill_intermediate(
     configs = student.config, teacher.config
     layers = choose_layers(rule.teacher_layers, student=configs[0].num_hidden_layers,
                            teacher=configs[1].num_hidden_layers)  # fmt: skip
-    maps = projections.load(source).to(accelerator.device)
+    maps = load_projections(source).to(accelerator.device)
     losses = IntermediateDistillation(maps, *configs, teacher_layers=layers, weights=phase.losses.model_dump())
 
     def with_targets(step: int) -> Batch:

@@ -12,8 +12,7 @@ from stages.parameters.section import Section, TaskKind
 from stages.parameters.tasks import Data
 from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
-from tinybert.data.datasets import class_names, open_split, require_columns
-from tinybert.data.splitting import hold_out, subsample
+from tinybert.data.datasets import class_names, hold_out, open_split, require_columns, subsample
 from tinybert.errors import InputError
 from tinybert.tasks.protocol import TaskRows
 from tinybert.tasks.tables import SPLITS, write_labels, write_rows

@@ -1,4 +1,4 @@
-"""One page to look at, model cards, and the numbers and curves that git keeps for comparing commits.
+"""The HTML report, model cards, and the numbers and curves that git keeps for comparing commits.
 
 In: reports/{pretrain,distill,tasks}, plan/tasks, all of params.yaml.
 Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json,cards}.
@@ -6,32 +6,17 @@ Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from stages.parameters.whole import Whole
 from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
 from tinybert.files import read_object, read_table, write_json, write_table
+from tinybert.reporting import results
 from tinybert.reporting.card import card
-from tinybert.reporting.content import curve_charts, score_charts, students_content, task_content
-from tinybert.reporting.page import leaves, render
-from tinybert.reporting.results import Curve, Results, general_curves, merge_students, task_curves
-from tinybert.reporting.summary import (
-    HELDOUT_MLM,
-    SIZE_COLUMNS,
-    group_machines,
-    headline,
-    heldout_mlm,
-    size_rows,
-    speed,
-    write_confusion,
-    write_curves,
-    write_models,
-)
+from tinybert.reporting.page import curve_charts, leaves, render, score_charts, students_content
 from tinybert.training.progress import log
 
 REPORTS = Path("reports")
-Tree = dict[str, Any]
 
 
 class Parameters(Whole):
@@ -42,27 +27,30 @@ def main(p: Parameters, run: Run) -> None:
     # DVC ignores the order of entries in params.yaml, so that the outputs must not depend on it.
     p = p.model_copy(update={name: dict(sorted(getattr(p, name).items())) for name in ("sources", "students", "tasks")})
     distilled = {student: read_object(REPORTS / "distill" / student / "metrics.json") for student in p.students}
-    results = {task: read_results(task, p) for task in p.tasks}
-    headlines = {task: headline(results[task]) for task in p.tasks}
+    merged = {task: read_results(task, p) for task in p.tasks}
+    headlines = {task: results.headline(merged[task]) for task in p.tasks}
     general, curves = read_general_curves(p), {task: read_task_curves(task, p) for task in p.tasks}
-    machines = group_machines(read_machines(p))
+    machines = results.group_machines(read_machines(p))
     with atomic_folder(REPORTS / "metrics") as folder:
-        write_models(folder, headlines | {HELDOUT_MLM: heldout_mlm(distilled)})
+        results.write_models(folder, headlines | {results.HELDOUT_MLM: results.heldout_mlm(distilled)})
     with atomic_folder(REPORTS / "speed") as folder:
-        write_models(folder, {task: speed(results[task].latency) for task in p.tasks})
+        results.write_models(folder, {task: results.speed(merged[task].latency) for task in p.tasks})
     with atomic_folder(REPORTS / "curves") as folder:
-        write_curves(folder, [*general, *(curve for of_task in curves.values() for curve in of_task)])
+        results.write_curves(folder, [*general, *(curve for of_task in curves.values() for curve in of_task)])
     with atomic_folder(REPORTS / "confusion") as folder:
-        write_confusion(folder, results)
+        results.write_confusion(folder, merged)
     with atomic_file(REPORTS / "sizes.tsv") as file:
-        write_table(file, SIZE_COLUMNS, size_rows(headlines))
+        write_table(file, results.SIZE_COLUMNS, results.size_rows(headlines))
     with atomic_folder(REPORTS / "cards") as folder:
         write_cards(folder, p, headlines)
     with atomic_file(REPORTS / "machines.json") as file:
         write_json(file, machines)
-    tasks = {task: task_content(results[task], curves[task], models=headlines[task]) for task in p.tasks}
+    tasks = {
+        task: {"results": merged[task], "models": headlines[task], "curves": curve_charts(curves[task])}
+        for task in p.tasks
+    }
     text = render(
-        students=students_content(distilled), score_charts=score_charts(headlines, results), tasks=tasks,
+        students=students_content(distilled), score_charts=score_charts(headlines, merged), tasks=tasks,
         longest=max(p.measure.lengths), curves=curve_charts(general), parameters=leaves(p.model_dump()),
         machines=machines,
     )  # fmt: skip
@@ -75,29 +63,28 @@ def of_student(task: str, student: str) -> Path:
     return REPORTS / "tasks" / task / "students" / student
 
 
-def read_results(task: str, p: Parameters) -> Results:
+def read_results(task: str, p: Parameters) -> results.Results:
     """What evaluate and measure wrote for each student of one task."""
-    names = ("metrics", "findings", "measure")
     files = {
-        student: {name: read_object(of_student(task, student) / f"{name}.json") for name in names}
+        student: {n: read_object(of_student(task, student) / f"{n}.json") for n in ("metrics", "findings", "measure")}
         for student in p.students
     }
-    return merge_students(files, metric=p.tasks[task].metric)
+    return results.merge_students(files, metric=p.tasks[task].metric)
 
 
-def read_general_curves(p: Parameters) -> list[Curve]:
+def read_general_curves(p: Parameters) -> list[results.Curve]:
     distill = {student: read_table(REPORTS / "distill" / student / "curve.tsv") for student in p.students}
-    return general_curves(read_table(REPORTS / "pretrain/curve.tsv"), distill)
+    return results.general_curves(read_table(REPORTS / "pretrain/curve.tsv"), distill)
 
 
-def read_task_curves(task: str, p: Parameters) -> list[Curve]:
+def read_task_curves(task: str, p: Parameters) -> list[results.Curve]:
     teacher = read_table(REPORTS / "tasks" / task / "teacher/curve.tsv")
     files = ("intermediate_curve.tsv", "curve.tsv")
     students = {student: [read_table(of_student(task, student) / file) for file in files] for student in p.students}
-    return task_curves(task, teacher, students)
+    return results.task_curves(task, teacher, students)
 
 
-def read_machines(p: Parameters) -> dict[str, Tree]:
+def read_machines(p: Parameters) -> dict[str, results.Tree]:
     """By stage, as DVC calls it."""
     both = {f"{task}-{student}": of_student(task, student) for task in p.tasks for student in p.students}
     files = {"pretrain": REPORTS / "pretrain/machine.json"}
@@ -108,26 +95,19 @@ def read_machines(p: Parameters) -> dict[str, Tree]:
     return {stage: read_object(file) for stage, file in files.items()}
 
 
-def write_cards(folder: Path, p: Parameters, headlines: Mapping[str, Mapping[str, Tree]]) -> None:
+def write_cards(folder: Path, p: Parameters, headlines: Mapping[str, Mapping[str, results.Tree]]) -> None:
     """Cards show scores, so that they cannot be in the models' folders, which are outputs of fine-tuning."""
     for task in p.tasks:
-        numbers = {}
-        for part in ("data", "encoding", "student"):
-            numbers |= read_object(Path("plan/tasks") / task / f"{part}.json")
+        files = (Path("plan/tasks") / task / f"{part}.json" for part in ("data", "encoding", "student"))
+        numbers = {key: values for file in files for key, values in read_object(file).items()}
         for student in p.students:
             text = card(
-                task,
-                student,
-                metric=p.tasks[task].metric,
+                task, student, metric=p.tasks[task].metric, models=headlines[task], length=max(p.measure.lengths),
                 evaluated=read_object(of_student(task, student) / "metrics.json"),
-                models=headlines[task],
-                source=source_of(p, numbers["data"]["source"]),
-                split=numbers["data"]["splits"]["test"],
-                max_length=numbers["encoding"]["max_length"],
-                length=max(p.measure.lengths),
-                on_corpus=p.distill.steps > 0,
+                source=source_of(p, numbers["data"]["source"]), split=numbers["data"]["splits"]["test"],
+                max_length=numbers["encoding"]["max_length"], on_corpus=p.distill.steps > 0,
                 on_task=numbers["student"]["distill"],
-            )
+            )  # fmt: skip
             (folder / task / student).mkdir(parents=True)
             (folder / task / student / "README.md").write_text(text, encoding="utf-8", newline="\n")
 

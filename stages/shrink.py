@@ -3,6 +3,7 @@
 In: models/teacher. Out: models/shrunk/S, with cut.json: which layers and channels stay.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from stages.parameters.section import Section
@@ -13,8 +14,7 @@ from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.files import write_json
 from tinybert.model.checkpoint import load_checkpoint, save
 from tinybert.model.size import count_parameters
-from tinybert.pruning.cut import apply_cut, as_json, first_channels
-from tinybert.pruning.layers import choose_layers
+from tinybert.pruning.cut import prune
 from tinybert.training.progress import log
 
 TEACHER = Path("models/teacher")
@@ -25,22 +25,14 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    shape, teacher = p.student, load_checkpoint(TEACHER)
-    layers = choose_layers(shape.keep_layers, student=shape.num_hidden_layers, teacher=teacher.config.num_hidden_layers)
-    cut = first_channels(
-        teacher.config,
-        layers=layers,
-        hidden_size=shape.hidden_size,
-        num_attention_heads=shape.num_attention_heads,
-        intermediate_size=shape.intermediate_size,
-    )
-    student = apply_cut(teacher, cut)
+    teacher = load_checkpoint(TEACHER)
+    student, cut = prune(teacher, **p.student.model_dump())
     with atomic_folder(f"models/shrunk/{run.key}") as folder:
         save(student, folder)
         save_tokenizer(load_tokenizer(TEACHER), folder=folder)
-        write_json(folder / "cut.json", as_json(cut))
+        write_json(folder / "cut.json", asdict(cut))
     small, large = (count_parameters(model)["parameters"] / 1e6 for model in (student, teacher))
-    log(f"models/shrunk/{run.key}: {small:.2f}M of the teacher's {large:.2f}M parameters, its layers {layers}")
+    log(f"models/shrunk/{run.key}: {small:.2f}M of the teacher's {large:.2f}M parameters, its layers {cut.layers}")
 
 
 if __name__ == "__main__":

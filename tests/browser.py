@@ -32,12 +32,9 @@ class Opened:
 
 @contextmanager
 def opened(
-    file: Path,
-    *,
-    width: int = 1280,
-    scheme: Literal["light", "dark"] = "light",
+    file: Path, *, width: int = 1280, scheme: Literal["light", "dark"] = "light",
     media: Literal["screen", "print"] = "screen",
-) -> Iterator[Opened]:
+) -> Iterator[Opened]:  # fmt: skip
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT)
         try:

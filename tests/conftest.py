@@ -29,7 +29,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the project as it stands, the quick preset run through and committed. Tests work in a copy of it."""
+    """A clone of the project as it stands with the quick preset run and committed. Tests work in a copy of it."""
     return once(tmp_path_factory, "quick", finished)
 
 
@@ -37,7 +37,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def another_depth(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished project with a second commit, the README's experiment. Tests work in a copy of it.
 
-    What `dvc exp run` and `dvc metrics diff` said before the commit is in .git/run and .git/diff.
+    The output of `dvc exp run` and of `dvc metrics diff` before the commit is in .git/run and .git/diff.
     """
 
     def experiment(folder: Path) -> None:
@@ -50,14 +50,14 @@ def another_depth(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder that `make` fills, made by the first of pytest-xdist's workers that asks for it."""
+    """The folder that `make` fills, in the first of pytest-xdist's workers to need it."""
     base = factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{place}.lock"):
-        if not (place / "is made").exists():
+        if not (place / "finished").exists():
             shutil.rmtree(place, ignore_errors=True)
             make(place / "a clone")
-            (place / "is made").touch()
+            (place / "finished").touch()
     return place / "a clone"
 
 

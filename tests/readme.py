@@ -10,11 +10,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     """Its code blocks in a language."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-    return [block for name, block in found if name == language]
+    pairs = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [block for name, block in pairs if name == language]
 
 
 def command(start: str) -> list[str]:
-    """Its first command that starts so, without the comment."""
+    """Its first command with this start, without the comment."""
     line = next(line for block in blocks("") for line in block.splitlines() if line.startswith(start))
     return shlex.split(line, comments=True)

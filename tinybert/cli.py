@@ -21,14 +21,14 @@ SIZES = {
     "positions": "max_position_embeddings",
 }
 TIED = "cls.predictions.decoder."
-"""Old checkpoints hold the output layer beside the word embeddings that it shares."""
+"""Old checkpoints store the output layer too, which is tied to the word embeddings."""
 NO_WEIGHT = ("I", "U", "BOOL")
 """Starts of the data types of buffers, such as position ids."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 2 with one line on standard error."""
-    parser = argparse.ArgumentParser(prog="tinybert", description="Small BERT models, made by the tinybert pipeline.")
+    parser = argparse.ArgumentParser(prog="tinybert", description="Inspect small BERT models of the tinybert pipeline.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("describe", help="what a model folder holds", description=describe.__doc__)
     command.add_argument("folders", metavar="FOLDER", nargs="+", type=Path)
@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, OSError) as error:
         print(f"tinybert: error: {error}", file=sys.stderr)
         return 2
-    print("\n\n".join("\n".join([str(folder), *_lines(model)]) for folder, model in models.items()))
+    for number, (folder, model) in enumerate(models.items()):
+        print(f"\n{folder}" if number else folder)
+        width = max(map(len, model))
+        print(*(f"  {name:<{width}}  {value}" for name, value in model.items()), sep="\n")
     return 0
 
 
@@ -70,7 +73,7 @@ def _shapes(file: Path) -> dict[str, list[int]]:
 
 
 def _count(shapes: dict[str, list[int]], *, tied: bool) -> str:
-    """All weights, and those outside the embedding tables. A tied weight counts once."""
+    """The number of weights, and of those outside the embedding tables. A tied weight counts once."""
     counts = {name: prod(shape) for name, shape in shapes.items() if not (tied and name.startswith(TIED))}
     tables = sum(count for name, count in counts.items() if "embeddings" in name and len(shapes[name]) == 2)
     return f"{sum(counts.values()):,} ({sum(counts.values()) - tables:,} without embeddings)"
@@ -79,11 +82,6 @@ def _count(shapes: dict[str, list[int]], *, tied: bool) -> str:
 def _join(value: Any) -> str:
     values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     return ", ".join("unknown" if entry is None else str(entry) for entry in values)
-
-
-def _lines(model: dict[str, str]) -> list[str]:
-    width = max(map(len, model))
-    return [f"  {name:<{width}}  {value}" for name, value in model.items()]
 
 
 if __name__ == "__main__":

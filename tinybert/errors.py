@@ -1,6 +1,7 @@
 """Errors with a message for the user: bad input, and environment errors (disk, permissions, memory)."""
 
 import errno
+import re
 
 
 class InputError(Exception):
@@ -25,20 +26,13 @@ ENVIRONMENT_ERRORS = {
 
 def explain(error: BaseException) -> str | None:
     """Describe an environment error, with its file where it has one; None for an error of another kind."""
-    code = error.errno if isinstance(error, OSError) else _os_error_code(str(error))
+    of_rust = re.search(r"\(os error (\d+)\)", str(error))  # as safetensors says it
+    code, file = (error.errno, error.filename) if isinstance(error, OSError) else (of_rust and int(of_rust[1]), None)
     if code in ENVIRONMENT_ERRORS:
-        file = error.filename if isinstance(error, OSError) else None
         return f"{ENVIRONMENT_ERRORS[code]}{f': {file}' if file else ''}"
     if _is_out_of_memory(error):
         return f"not enough memory ({error or type(error).__name__}), a smaller batch_size needs less"
     return None
-
-
-def _os_error_code(message: str) -> int | None:
-    """The errno in a message of safetensors, which is written in Rust: `No space left on device (os error 28)`."""
-    _, marker, rest = message.partition("(os error ")
-    number = rest.partition(")")[0]
-    return int(number) if marker and number.isdigit() else None
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

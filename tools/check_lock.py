@@ -1,9 +1,9 @@
-"""Does dvc.lock fit the code, params.yaml and itself? Asked without data, as in continuous integration.
+"""Check without data, as in continuous integration, that dvc.lock fits the code, params.yaml and itself.
 
-`dvc status` needs the data, and `dvc repro --dry --allow-missing` has no verdict in its exit code. Here what
-is missing counts as what the stage that makes it has recorded, and what is there is hashed. The plan is computed in
-memory, so that an edited comment is no misfit. One thing stays unseen without data: whether a stage that reads a part
-of another's output folder has read the part that is recorded now.
+`dvc status` needs the data, and `dvc repro --dry --allow-missing` has no verdict in its exit code. Here a missing file
+counts as what its stage has recorded, and a present one is hashed. The plan is computed in memory, so that an edited
+comment is no misfit. Not checked: whether a stage that reads a part of another's output folder has read the part that
+is recorded now.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from stages.pipeline import plan
 from stages.pipeline.closure import Code
 from stages.pipeline.validation import read_file
 from tinybert.errors import InputError
-from tools.lock import FILE, load
+from tools.merge_lock import FILE, load
 
 Recorded = dict[str, str]
 """What dvc.lock and .dvc files say of outputs: md5 by path."""
@@ -35,17 +35,16 @@ Recorded = dict[str, str]
 def main() -> None:
     try:
         with Repo() as repo:
-            found = list(misfits(repo))
+            lines = [f"  {line}" for line in misfits(repo)]
     except (DvcException, InputError) as error:
         sys.exit(f"ERROR: {error}")
-    if found:
-        lines = "\n".join(f"  {line}" for line in found)
-        sys.exit(f"dvc.lock does not fit; run `dvc repro --pull --allow-missing` and commit it:\n{lines}")
+    if lines:
+        sys.exit("\n".join(["dvc.lock does not fit; run `dvc repro --pull --allow-missing` and commit it:", *lines]))
     print("dvc.lock fits the code and params.yaml")
 
 
 def misfits(repo: Repo) -> Iterator[str]:
-    """A line for each stage and each thing in which it differs from its entry; and for entries without a stage."""
+    """A line for each difference of a stage from its entry, and for each entry without a stage."""
     entries = load(FILE)["stages"]
     stages = {str(stage.name): stage for stage in repo.index.stages if isinstance(stage, PipelineStage)}
     planned = _planned() if "plan" in stages else {}
@@ -95,33 +94,30 @@ def _parameters(dependency: ParamsDependency) -> list[str]:
 
 
 def _not_declared(stage: PipelineStage, entry: dict[str, Any]) -> Iterator[str]:
-    """What the entry names and dvc.yaml does not any more; DVC itself overlooks it."""
-    declared = {dep.def_path for dep in stage.deps} | {out.def_path for out in stage.outs}
-    for item in [*entry.get("deps", []), *entry.get("outs", [])]:
-        if item["path"] not in declared:
-            yield f"{item['path']} is recorded and not declared any more"
-    declared = {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
-    for key in (key for values in entry.get("params", {}).values() for key in values):
-        if key not in declared:
-            yield f"parameter {key} is recorded and not declared any more"
+    """What the entry has and dvc.yaml no longer names; DVC itself overlooks it."""
+    paths = {dep.def_path for dep in stage.deps} | {out.def_path for out in stage.outs}
+    keys = {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
+    recorded = [item["path"] for item in [*entry.get("deps", []), *entry.get("outs", [])] if item["path"] not in paths]
+    recorded += [f"parameter {key}" for values in entry.get("params", {}).values() for key in values if key not in keys]
+    yield from (f"{name} is recorded and not declared any more" for name in recorded)
 
 
 def _differs(dependency: Output, recorded: Recorded) -> str | None:
-    """How a file or folder that a stage read differs from what there is, or would be if it were here."""
-    value = str(dependency.hash_info.value) if dependency.hash_info else None
-    if value is None:
+    """How a file or folder that a stage read differs from the current one, or from what its stage has recorded."""
+    if not dependency.hash_info:
         return "is not recorded"
     expected = recorded.get(dependency.fs_path) or _folder_of_outputs(dependency.fs_path, recorded)
     if expected is not None:
-        return None if expected == value else "is not what was read: its stage has written it again"
+        changed = expected != str(dependency.hash_info.value)
+        return "is not what was read: its stage has written it again" if changed else None
     if any(PurePath(path) in PurePath(dependency.fs_path).parents for path in recorded):
         return None
     return {"modified": "changed", "deleted": "is missing"}.get(dependency.workspace_status().get(str(dependency), ""))
 
 
 def _folder_of_outputs(folder: str, recorded: Recorded) -> str | None:
-    """The hash of a folder that other stages' files make up together; None where it is none, or has folders in it."""
-    files = {path: value for path, value in recorded.items() if _is_in(path, folder)}
+    """The hash of a folder that outputs of other stages make up together; None where there is none, or a nested one."""
+    files = {path: value for path, value in recorded.items() if PurePath(folder) in PurePath(path).parents}
     if not files or any(value.endswith(".dir") for value in files.values()):
         return None
     tree = Tree()
@@ -129,10 +125,6 @@ def _folder_of_outputs(folder: str, recorded: Recorded) -> str | None:
         tree.add(PurePath(path).relative_to(folder).parts, Meta(), HashInfo("md5", value))
     tree.digest()
     return tree.hash_info.value if tree.hash_info else None
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return PurePath(folder) in PurePath(path).parents
 
 
 if __name__ == "__main__":

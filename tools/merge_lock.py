@@ -5,13 +5,20 @@ of the result is an entry of one side, as that side's run recorded it. Where bot
 `dvc repro --pull` then takes or makes what belongs to the merged code and parameters.
 """
 
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from tinybert.errors import InputError
-from tools.lock import Lock, load, save
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
+from tinybert.errors import InputError
+
+FILE = Path("dvc.lock")
+Lock = dict[str, Any]
+"""What DVC recorded for each stage when it last ran, in DVC's own order."""
 USAGE = "usage: python -m tools.merge_lock BASE OURS THEIRS; the result is written to OURS, as git wants it"
 
 
@@ -30,17 +37,39 @@ def main() -> None:
 
 
 def merge(base: Lock, ours: Lock, theirs: Lock) -> tuple[Lock, list[str]]:
-    """The merged lock, which is `ours` changed, and the stages that both sides changed in different ways."""
-    names = [*ours["stages"], *(name for name in theirs["stages"] if name not in ours["stages"])]
+    """The merged lock, which is `ours` changed, and the stages that both sides changed in different ways.
+
+    An entry is that of the side which changed it, which may be none.
+    """
+    names = dict.fromkeys([*ours["stages"], *theirs["stages"]])
     sides = {name: tuple(side["stages"].get(name) for side in (base, ours, theirs)) for name in names}
-    entries = {name: entry for name, versions in sides.items() if (entry := _pick(*versions)) is not None}
-    ours["stages"] = entries
+    entries = {name: other if mine == old else mine for name, (old, mine, other) in sides.items()}
+    ours["stages"] = {name: entry for name, entry in entries.items() if entry is not None}
     return ours, [name for name, (old, mine, other) in sides.items() if mine != old != other != mine]
 
 
-def _pick(base: Any, ours: Any, theirs: Any) -> Any:
-    """The entry of the side that changed it, which may be none; ours where both did."""
-    return theirs if ours == base else ours
+def load(file: Path) -> Lock:
+    """Read a dvc.lock; an empty one has no stages. Raises InputError for anything else."""
+    try:
+        content = YAML().load(file.read_text(encoding="utf-8")) or {}
+    except YAMLError as error:
+        raise InputError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.setdefault("stages", {}), dict):
+        raise InputError(f"{file} is not a dvc.lock: it has no stages")
+    return content
+
+
+def save(file: Path, lock: Lock) -> None:
+    """Write it as DVC does, whole or not at all."""
+    writer = YAML()
+    writer.default_flow_style = False
+    text = io.StringIO()
+    writer.dump(lock, text)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+    os.replace(partial, file)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Find, and with `--remove` remove, what removed tasks and sources left behind.
+"""List what removed tasks and sources left behind: entries of dvc.lock without a stage, and outputs without one.
 
-Left behind are entries of dvc.lock without a stage, and outputs that some version of dvc.lock has recorded and no stage
-of dvc.yaml writes. What no dvc.lock has recorded, or was changed after that, or git keeps, or the cache lacks, is
-never touched.
+An output is one that some version of dvc.lock has recorded. It stays where it was changed after that, git keeps it, or
+the cache lacks it.
 """
 
 import argparse
@@ -10,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,7 +23,7 @@ from dvc_data.hashfile.tree import Tree
 from stages.pipeline.dependencies import content_hash
 from stages.pipeline.outputs import remove
 from tinybert.errors import InputError
-from tools.lock import FILE, Lock, load, save
+from tools.merge_lock import FILE, Lock, load, save
 
 Recorded = dict[str, set[str]]
 """The md5s under which versions of dvc.lock have recorded a path."""
@@ -50,17 +49,17 @@ def main() -> None:
                 _remove(left, lock)
     except (DvcException, InputError, OSError) as error:
         sys.exit(f"ERROR: {error}")
-    _say(left, removed=arguments.remove)
+    _report(left, removed=arguments.remove)
 
 
 def find(repo: Repo, lock: Lock) -> Leftovers:
     """What is left behind in the working directory, which is the top of the project."""
     names = {stage.name for stage in repo.index.stages if isinstance(stage, PipelineStage)}
-    wanted = {Path(repo.fs.relpath(out.fs_path, repo.root_dir)) for stage in repo.index.stages for out in stage.outs}
+    declared = {Path(repo.fs.relpath(out.fs_path, repo.root_dir)) for stage in repo.index.stages for out in stage.outs}
     left = Leftovers([name for name in lock["stages"] if name not in names], [], {})
     for path, hashes in _recorded(lock).items():
         output = Path(path)
-        if not output.exists() or _overlaps(output, wanted):
+        if not output.exists() or _overlaps(output, declared):
             continue
         if reason := _reason_to_stay(output, hashes, repo.cache.local):
             left.kept[output] = reason
@@ -81,10 +80,9 @@ def _recorded(lock: Lock) -> Recorded:
 
 def _versions() -> Iterator[dict[str, Any]]:
     """The stages of each version of dvc.lock in any commit; of a version with conflict marks, none."""
-    blobs = dict.fromkeys(f"{commit}:./{FILE}" for commit in _git("rev-list", "--all", "--", str(FILE)).split())
-    for blob in blobs:
+    for commit in _git("rev-list", "--all", "--", str(FILE)).split():
         try:
-            content = yaml.load(_git("show", blob), yaml.CSafeLoader)
+            content = yaml.load(_git("show", f"{commit}:./{FILE}"), yaml.CSafeLoader)
         except yaml.YAMLError:
             continue
         yield content.get("stages", {}) if isinstance(content, dict) else {}
@@ -95,56 +93,50 @@ def _reason_to_stay(output: Path, hashes: Iterable[str], cache: HashFileDB) -> s
         return "it lies outside the project"
     if _git("ls-files", "--", str(output)):
         return "git keeps it"
-    found = content_hash(output)
-    if found not in hashes:
+    md5 = content_hash(output)
+    if md5 not in hashes:
         return "it was changed after a stage wrote it"
-    return None if _is_cached(found, cache) else "DVC's cache does not have it"
+    return None if _is_cached(md5, cache) else "DVC's cache does not have it"
 
 
 def _is_cached(md5: str, cache: HashFileDB) -> bool:
     """Whether the cache has the object, and all files of a folder."""
     if not cache.exists(md5) or not md5.endswith(".dir"):
         return cache.exists(md5)
-    return all(one and cache.exists(str(one.value)) for _, _, one in Tree.load(cache, HashInfo("md5", md5)))
+    return all(file and cache.exists(str(file.value)) for _, _, file in Tree.load(cache, HashInfo("md5", md5)))
 
 
-def _overlaps(output: Path, wanted: Iterable[Path]) -> bool:
-    """Whether it is an output of today, or in one, or holds one."""
-    return any(output == path or output in path.parents or path in output.parents for path in wanted)
+def _overlaps(output: Path, declared: Iterable[Path]) -> bool:
+    """Whether `output` is a declared one, or in one, or holds one."""
+    return any(output == path or output in path.parents or path in output.parents for path in declared)
 
 
 def _remove(left: Leftovers, lock: Lock) -> None:
     """Outputs first: killed in between, the entries that name them are still there."""
     for output in left.outputs:
         remove(output)
-        _remove_empty(output.parent)
+        for folder in output.parents[:-1]:  # of a task that has nothing in it any more
+            if not any(folder.iterdir()):
+                folder.rmdir()
     for name in left.entries:
         del lock["stages"][name]
     if left.entries:
         save(FILE, lock)
 
 
-def _remove_empty(folder: PurePath) -> None:
-    """The folder of a task that has nothing in it any more."""
-    while folder != PurePath(".") and not any(Path(folder).iterdir()):
-        Path(folder).rmdir()
-        folder = folder.parent
-
-
 def _git(*command: str) -> str:
-    """What git says; nothing where there is no git or no commit yet."""
+    """The output of git; empty where there is no repository or no commit yet."""
     done = subprocess.run(["git", *command], capture_output=True, text=True, encoding="utf-8")
     return done.stdout if done.returncode == 0 else ""
 
 
-def _say(left: Leftovers, *, removed: bool) -> None:
+def _report(left: Leftovers, *, removed: bool) -> None:
     verb = "removed" if removed else "would remove"
     lines = [f"{verb} from dvc.lock: {name}" for name in left.entries]
     lines += [f"{verb}: {output}" for output in left.outputs]
-    print(
-        "\n".join([*lines, *(f"stays, since {why}: {output}" for output, why in left.kept.items())]) or "nothing left"
-    )
-    if lines and not removed:
+    lines += [f"stays, since {reason}: {output}" for output, reason in left.kept.items()]
+    print("\n".join(lines or ["nothing left"]))
+    if (left.entries or left.outputs) and not removed:
         print("`python -m tools.tidy --remove` removes it")
 
 

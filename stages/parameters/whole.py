@@ -1,4 +1,4 @@
-"""params.yaml as a whole."""
+"""params.yaml as a whole: all sections, and what one asks of another."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages.parameters.cross_checks import cross_checks
 from stages.parameters.section import Name, Section
 from stages.parameters.sections import (
     Compute,
@@ -19,11 +18,14 @@ from stages.parameters.sections import (
     PrepareCorpus,
     Pretrain,
     ReportedName,
+    Scratch,
     Source,
     Student,
 )
 from stages.parameters.tasks import Finetuning, Task, resolve, task_problems
 from stages.pipeline.validation import problems, refuse, validate
+from tinybert.errors import InputError
+from tinybert.pruning.layers import choose_layers
 
 
 class Whole(Section):
@@ -41,6 +43,7 @@ class Whole(Section):
     tasks: Annotated[dict[ReportedName, Task], Field(min_length=1)]
 
 
+SHORTEST = 8  # tokens in a sequence
 Tasks = dict[str, dict[str, Any]]
 """The numbers of each task by part: data, encoding, teacher, student."""
 
@@ -50,7 +53,7 @@ def validate_whole(given: dict[str, Any]) -> tuple[Whole, Tasks]:
     whole = validate(Whole, given)
     in_tasks = {name: list(task_problems(name, task, whole.finetuning)) for name, task in whole.tasks.items()}
     tasks = {name: resolve(whole.tasks[name], whole.finetuning) for name, found in in_tasks.items() if not found}
-    refuse(chain(_source_problems(whole), *in_tasks.values(), cross_checks(whole, tasks)))
+    refuse(chain(_source_problems(whole), *in_tasks.values(), _cross_checks(whole, tasks)))
     return whole, tasks
 
 
@@ -58,3 +61,68 @@ def _source_problems(whole: Whole) -> Iterator[str]:
     for name, source in whole.sources.items():
         options = import_module(f"stages.sources.{source.kind}").Options
         yield from problems(options, source.options, section=("sources", name, "options"))
+
+
+def _cross_checks(whole: Whole, tasks: Tasks) -> Iterator[str]:
+    """A line for each contradiction between sections.
+
+    What a checkpoint brings is not known here; the stages that read it check against it.
+    """
+    scratch = whole.initialize.scratch
+    if whole.initialize.source == "data/corpus" and scratch is None:
+        yield "initialize.scratch: is null, but initialize.source is the corpus: a new model needs its shape"
+    yield from _length_doublings(whole)
+    if scratch:
+        for name, student in whole.students.items():
+            yield from _fits_teacher(f"students.{name}", student, scratch)
+        yield from _attention_losses(whole, tasks, scratch)
+        yield from _positions(whole, tasks, scratch)
+
+
+def _length_doublings(whole: Whole) -> Iterator[str]:
+    length, doublings = whole.pack.sequence_length, whole.pretrain.length_doublings
+    if length % 2**doublings or length >> doublings < SHORTEST:
+        yield (
+            f"pretrain.length_doublings: is {doublings}, but pack.sequence_length {length} cannot be halved so often; "
+            f"expected a whole number of tokens, {SHORTEST} or more"
+        )
+
+
+def _fits_teacher(section: str, student: Student, teacher: Scratch) -> Iterator[str]:
+    for name in ("hidden_size", "intermediate_size", "num_hidden_layers"):
+        size, largest = getattr(student, name), getattr(teacher, name)
+        if size > largest:
+            yield f"{section}.{name}: is {size}, but the teacher's (initialize.scratch.{name}) is {largest}"
+    if student.num_hidden_layers > teacher.num_hidden_layers:
+        return
+    for name in ("keep_layers", "teacher_layers"):
+        try:
+            choose_layers(getattr(student, name), student=student.num_hidden_layers, teacher=teacher.num_hidden_layers)
+        except InputError as error:
+            yield f"{section}.{name}: {error}"
+
+
+def _attention_losses(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:
+    others = [name for name, s in whole.students.items() if s.num_attention_heads != teacher.num_attention_heads]
+    if not others:
+        return
+    weights = {"distill.losses.attention": whole.distill.losses.attention}
+    for name, parts in tasks.items():
+        place = f"tasks.{name}.student.intermediate.losses.attention"
+        weights[place] = parts["student"]["student"]["intermediate"]["losses"]["attention"]
+    for place, weight in weights.items():
+        if weight:
+            yield (
+                f"{place}: expected 0, got {weight}: students.{others[0]}.num_attention_heads differs from "
+                "the teacher's"
+            )
+
+
+def _positions(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:
+    lengths = {"pack.sequence_length": whole.pack.sequence_length}
+    lengths |= {f"measure.lengths.{number}": length for number, length in enumerate(whole.measure.lengths)}
+    lengths |= {f"tasks.{name}.encoding.max_length": parts["encoding"]["encoding"]["max_length"]
+                for name, parts in tasks.items()}  # fmt: skip
+    for place, length in lengths.items():
+        if length > teacher.max_position_embeddings:
+            yield f"{place}: is {length}, above initialize.scratch.max_position_embeddings"

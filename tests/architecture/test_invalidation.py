@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ Path = tuple[str, ...]
 OTHER = {
     "threads": 2,
     "precision": "bfloat16",
-    "kind": {"documentation": "hub", "classification": "regression", "ner": "classification", "qa": "ner"},
-    "metric": {"accuracy": "matthews", "f1": "exact_match"},
+    "kind": {"documentation": "hub", "classification": "regression", "ner": "classification", "qa": "classification"},
+    "metric": {"accuracy": "matthews", "f1": {"answers": "exact_match", "entities": "precision"}},
+    "length_doublings": 2,
+    "max_length": 160,
     "source": "presets",
     "max_documents": 1000,
     "keep_layers": "first",
@@ -30,8 +33,11 @@ OTHER = {
 """Another value where one made of the old one would not be allowed."""
 TOGETHER: dict[Path, dict[str, Any]] = {
     ("sources", "documentation", "kind"): {"options": {"repository": "a/b", "type": "dataset", "revision": "0" * 40}},
-    ("tasks", "answers", "kind"): {"metric": "f1", "data": {"source": "data/raw/documentation/answers"},
-                                   "encoding": {}, "decoding": {}},
+    ("tasks", "library", "kind"): {"metric": "pearson"},
+    ("tasks", "entities", "kind"): {"metric": "accuracy", "data": {"source": "data/raw/documentation/entities",
+                                                                  "columns": {"text": "words"}}},
+    ("tasks", "answers", "kind"): {"metric": "accuracy", "encoding": {}, "decoding": {},
+                                   "data": {"source": "data/raw/documentation/answers", "columns": {"text": "text"}}},
 }  # fmt: skip
 """What has to change with a value, in the section that it is in."""
 
@@ -58,12 +64,13 @@ def leaves(tree: Any, *path: str) -> Iterator[tuple[Path, Any]]:
 
 def other(path: Path, value: Any) -> Any:
     if path[-1] in OTHER:
-        another = OTHER[path[-1]]
-        return another[value] if isinstance(another, dict) else another
+        another: Any = OTHER[path[-1]]
+        another = another[value] if isinstance(another, dict) else another
+        return another[path[1]] if isinstance(another, dict) else another
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return value // 2 if path[-1] in ("max_length", "hidden_size", "intermediate_size") else 2 * value
+        return value // 2 if path[-1] in ("hidden_size", "intermediate_size") else 2 * value
     if isinstance(value, list):
         return [*value, *value]
     if isinstance(value, float):
@@ -262,15 +269,13 @@ def test_an_edited_comment_or_docstring_runs_the_plan_alone(own: Project, file: 
         ("tinybert/finetuning/fit.py", "finetune_teacher@* finetune_student@*"),
         ("tinybert/reporting/page.html", "report"),
         ("tinybert/reporting/style.css", "report"),
-        ("tinybert/evaluation/bootstrap.py", "evaluate@*"),
+        ("tinybert/evaluation/comparison.py", "evaluate@*"),
         ("demonstration/layout.py", "fetch@documentation"),
         ("stages/parameters/tasks.py", ""),
         ("stages/pipeline/stage.py", ""),
     ],
 )
 def test_code_runs_the_stages_again_that_one_would_think(own: Project, file: str, stages: str) -> None:
-    from fnmatch import fnmatch
-
     readers = {stage for stage in own.stages() for pattern in stages.split() if fnmatch(stage, pattern)}
     with own.appended(file, "\n.changed {}\n" if file.endswith((".css", ".html")) else "\nCHANGED = 1\n"):
         assert own.dirty() == {"plan"} | readers

@@ -53,8 +53,10 @@ def normal(name: str) -> str:
 
 
 def keys(tree: Any, *path: str) -> Iterator[str]:
-    """The path of every value, without the names of packages."""
+    """The path of every value, without the names of packages and what a task overrides."""
     for key, value in tree.items():
+        if path[:1] == ("tasks",) and key in ("encoding", "decoding", "teacher", "student"):
+            continue
         if isinstance(value, dict) and key != "packages":
             yield from keys(value, *path, key)
         yield ".".join((*path, key))

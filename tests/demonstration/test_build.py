@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from demonstration import answers, build, entities, layout, library
+from demonstration import answers, build, entities, layout, prose
 from demonstration.docstrings import Definition, Docstring
+from demonstration.selection import SPLITS
 from tinybert.errors import InputError
 
 SUMMARY = "Fold the {0} of every {1} along the {2} axis, and keep the {3} of what is left over at the end."
@@ -58,51 +61,50 @@ def install(folder: Path, name: str, *, offset: int) -> None:
         (folder / path).write_text(text, encoding="utf-8")
 
 
-def build_from_two_packages(site: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def build_from_two_packages(site: Path, out: Path) -> dict[str, bytes]:
     install(site, "paperfold", offset=0)
     install(site, "inkpress", offset=5)
-    with monkeypatch.context() as context:
+    out.mkdir()
+    with pytest.MonkeyPatch.context() as context:
         context.setattr(sys, "path", [str(site), *sys.path])
-        out.mkdir()
         build.write(out, packages={"paperfold": "1.5", "inkpress": "1.5"}, train_rows=100, test_rows=10)
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
 
 
-def rows(out: Path, table: str) -> list[dict[str, object]]:
-    return pq.read_table(out / table).to_pylist()
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("first")
+    return build_from_two_packages(folder / "site", folder / "out")
 
 
-def docstring(text: str, *, parameters: tuple[str, ...] = ()) -> Docstring:
-    return Docstring("fold", "fold.core", "press", "function", text, parameters)
+def rows(table: bytes) -> list[dict[str, Any]]:
+    return pq.read_table(pa.BufferReader(table)).to_pylist()
 
 
-INDEX = entities.build_index(
-    [
-        Definition("fold", "fold", "module"),
-        Definition("fold", "fold.core", "module"),
-        Definition("fold", "fold.core.PaperSheet", "class"),
-        Definition("fold", "fold.core.press", "function"),
-        Definition("fold", "fold.core.crease_all", "function"),
-        Definition("fold", "fold.core.PaperSheet.size_now", "property"),
-    ]
-)
+DEFINED = {
+    "fold": "module",
+    "fold.core": "module",
+    "fold.core.PaperSheet": "class",
+    "fold.core.press": "function",
+    "fold.core.crease_all": "function",
+    "fold.core.PaperSheet.size_now": "property",
+}
+INDEX = entities.build_index(Definition("fold", path, kind) for path, kind in DEFINED.items())
 
 
-def test_the_bytes_do_not_depend_on_where_the_packages_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = build_from_two_packages(tmp_path / "site", tmp_path / "one", monkeypatch)
-    second = build_from_two_packages(tmp_path / "another" / "site", tmp_path / "two", monkeypatch)
-    assert first == second
-    tables = [
-        f"{task}/{split}" for task in ("answers", "entities", "library") for split in ("test", "train", "validation")
-    ]
-    assert sorted(first) == sorted(["corpus/train.parquet", *(f"{table}.parquet" for table in tables)])
+def tag(sentence: str) -> tuple[list[str], list[str]] | None:
+    docstring = Docstring("fold", "fold.core", "press", "function", "", ())
+    return entities.tag(sentence, docstring=docstring, parameters=frozenset({"width"}), index=INDEX)
 
 
-def test_the_corpus_has_prose_and_arguments_but_no_example_and_no_test(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    build_from_two_packages(tmp_path / "site", tmp_path / "out", monkeypatch)
-    corpus = {row["id"]: row["text"] for row in rows(tmp_path / "out", "corpus/train.parquet")}
+def test_the_bytes_do_not_depend_on_where_the_packages_are(tables: dict[str, bytes], tmp_path: Path) -> None:
+    assert build_from_two_packages(tmp_path / "another" / "site", tmp_path / "two") == tables
+    names = [f"{task}/{split}" for task in ("answers", "entities", "library") for split in SPLITS]
+    assert sorted(tables) == sorted(f"{name}.parquet" for name in ["corpus/train", *names])
+
+
+def test_the_corpus_has_prose_and_arguments_but_no_example_and_no_test(tables: dict[str, bytes]) -> None:
+    corpus = {row["id"]: row["text"] for row in rows(tables["corpus/train.parquet"])}
     assert corpus["paperfold/paperfold.part_0"] == (
         f"{SUMMARY.format(*(NOUNS[step] for step in (1, 2, 4, 7)))}\n"
         "table (ndarray of shape (n_rows, n_columns)): The cells to be folded.\n"
@@ -110,18 +112,15 @@ def test_the_corpus_has_prose_and_arguments_but_no_example_and_no_test(
         "folded (ndarray): The grains of the sheets.\n"
         "ValueError: If the sheets has no marks axis."
     )
-    assert not any("tests" in str(name) for name in corpus)
+    assert not any("tests" in name for name in corpus)
 
 
-def test_every_answer_is_the_span_of_its_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build_from_two_packages(tmp_path / "site", tmp_path / "out", monkeypatch)
-    questions = [
-        row for split in ("train", "validation", "test") for row in rows(tmp_path / "out", f"answers/{split}.parquet")
-    ]
+def test_every_answer_is_the_span_of_its_context(tables: dict[str, bytes]) -> None:
+    questions = [row for split in SPLITS for row in rows(tables[f"answers/{split}.parquet"])]
     assert questions
     for row in questions:
-        [start], [text] = row["answers"]["answer_start"], row["answers"]["text"]  # type: ignore[index]
-        assert row["context"][start : start + len(text)] == text  # type: ignore[index]
+        [start], [text] = row["answers"]["answer_start"], row["answers"]["text"]
+        assert row["context"][start : start + len(text)] == text
 
 
 def test_all_packages_that_are_missing_or_differ_are_named_in_one_error(
@@ -139,8 +138,7 @@ def test_names_in_mark_up_become_tags_and_the_mark_up_goes() -> None:
     sentence = "Call :func:`~fold.core.crease_all` from `fold.core` on a :class:`PaperSheet` if ``width=2`` and `None`."
     words = "Call crease_all from fold . core on a PaperSheet if width = 2 and None .".split()
     tags = "O B-FUNCTION O B-MODULE I-MODULE I-MODULE O O B-CLASS O B-PARAMETER O O O O O".split()
-    tagged = entities.tag(sentence, docstring=docstring(""), parameters=frozenset({"width"}), index=INDEX)
-    assert tagged == (words, tags)
+    assert tag(sentence) == (words, tags)
 
 
 @pytest.mark.parametrize(
@@ -155,15 +153,15 @@ def test_names_in_mark_up_become_tags_and_the_mark_up_goes() -> None:
     ],
 )
 def test_a_sentence_with_an_uncertain_name_is_dropped(sentence: str) -> None:
-    assert entities.tag(sentence, docstring=docstring(""), parameters=frozenset({"width"}), index=INDEX) is None
+    assert tag(sentence) is None
 
 
 def test_the_name_of_a_library_its_alias_and_its_paths_are_blanked() -> None:
-    examples = ["import paperfold as pf"] * library.SHORTEST
+    examples = ["import paperfold as pf"] * prose.SHORTEST
     import_names = {"paper-fold": ["paperfold"], "inkpress": ["inkpress"]}
-    pattern = library.name_pattern(examples, import_names=import_names)
+    pattern = prose.name_pattern(examples, import_names=import_names)
     text = "PaperFold and paper-fold call paperfold.core.crease through pf and to_inkpress, e.g. twice."
-    blanked = library.blank(text, pattern=pattern, roots={"paperfold"})
+    blanked = prose.blank(text, pattern=pattern, roots={"paperfold"})
     assert blanked == "LIBRARY and LIBRARY call crease through LIBRARY and LIBRARY, e.g. twice."
 
 

@@ -1,4 +1,4 @@
-"""What happens when the machine or a merge damages a pipeline's files, and how to go on."""
+"""Files of a pipeline that the machine or a merge has damaged, and how to go on."""
 
 import os
 import shutil
@@ -14,40 +14,35 @@ from tests.disk import small_disk
 pytestmark = pytest.mark.dvc
 
 
-@pytest.fixture
-def copy(project: Path, tmp_path: Path) -> Path:
-    """A copy of the finished project that may be damaged."""
-    return shutil.copytree(project, tmp_path / "copy", symlinks=True)
-
-
 def failed(folder: Path, *command: str) -> str:
+    """Standard error of a command, which has to fail."""
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     return done.stderr
 
 
-def test_our_hash_of_an_output_is_that_of_dvc(project: Path) -> None:
+def test_the_content_hash_of_an_output_is_that_of_dvc(project: Path) -> None:
     hashes = output_hashes((project / "dvc.lock").read_text())
     assert {path: content_hash(project / path) for path in hashes} == hashes
 
 
-def test_a_damaged_object_of_the_cache_is_noticed_before_it_is_used(copy: Path) -> None:
-    file = copy / "models/shrunk/small/model.safetensors"
+def test_a_damaged_cache_object_is_noticed_before_it_is_used(copy: Path) -> None:
+    folder = copy / "models/shrunk/small"
+    file = folder / "model.safetensors"
     digest = content_hash(file)
     damaged = copy / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
-    content = bytearray(damaged.read_bytes())
-    content[-1] ^= 1
-    damaged.chmod(0o644)
-    damaged.write_bytes(content)
+    content = damaged.read_bytes()
+    damaged.unlink()
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     damaged.chmod(0o444)
-    shutil.rmtree(copy / "models/shrunk/small")
+    shutil.rmtree(folder)
     run(copy, "dvc", "checkout", "models/shrunk/small")
     edit(copy, {"distill.seed": 7})
     message = failed(copy, "dvc", "repro", "distill")
     assert "ERROR: distill@small: models/shrunk/small is not what DVC has recorded" in message
     assert f"remove models/shrunk/small and {damaged.relative_to(copy)}, then run `dvc repro`" in message
-    shutil.rmtree(copy / "models/shrunk/small")
+    shutil.rmtree(folder)
     damaged.unlink()
     assert stages_run(run(copy, "dvc", "repro", "distill")) == {"shrink@small", "distill@small"}
     assert content_hash(file) == digest
@@ -62,20 +57,18 @@ def test_a_lock_file_with_conflict_markers_is_named_and_mended_by_either_side(co
     assert stages_run(run(copy, "dvc", "repro")) == set()
 
 
-@pytest.mark.parametrize(("kept", "says"), [(0, "validation failed"), (10, "is invalid")])
-def test_a_lock_file_that_a_kill_has_cut_off_is_removed_and_only_the_report_is_made_again(
-    copy: Path, kept: int, says: str
-) -> None:
+@pytest.mark.parametrize(("kept", "expected"), [(0, "validation failed"), (10, "is invalid")])
+def test_a_truncated_lock_file_is_removed_and_only_the_report_runs(copy: Path, kept: int, expected: str) -> None:
     """DVC writes it in place."""
     hashes = output_hashes((copy / "dvc.lock").read_text())
     os.truncate(copy / "dvc.lock", kept)
-    assert f"dvc.lock' {says}" in failed(copy, "dvc", "repro")
+    assert f"dvc.lock' {expected}" in failed(copy, "dvc", "repro")
     (copy / "dvc.lock").unlink()
     assert stages_run(run(copy, "dvc", "repro")) == {"report"}  # git keeps its outputs, not the cache
     assert output_hashes((copy / "dvc.lock").read_text()) == hashes
 
 
-def test_a_list_of_locks_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_again(copy: Path) -> None:
+def test_a_truncated_list_of_locks_is_removed_and_no_stage_runs_again(copy: Path) -> None:
     """DVC writes it in place too."""
     (copy / ".dvc/tmp/rwlock").write_text("")
     edit(copy, {"distill.seed": 7})
@@ -85,7 +78,7 @@ def test_a_list_of_locks_that_a_kill_has_cut_off_is_removed_and_no_stage_runs_ag
     assert stages_run(run(copy, "dvc", "repro")) == set()
 
 
-def test_a_second_repro_at_once_is_refused_and_damages_nothing(copy: Path) -> None:
+def test_a_concurrent_repro_is_refused_and_damages_nothing(copy: Path) -> None:
     expected = output_hashes((copy / "dvc.lock").read_text())
     command = ("dvc", "repro", "--force", "--single-item", "finetune_teacher@library")
     first = subprocess.Popen(command, cwd=copy, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

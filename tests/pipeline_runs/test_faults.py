@@ -20,7 +20,7 @@ from stages.pipeline.dependencies import content_hash
 pytestmark = pytest.mark.dvc
 
 
-def test_a_run_that_was_killed_again_and_again_has_the_same_bytes(project: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_ten_times_has_the_same_bytes(project: Path, tmp_path: Path) -> None:
     record = Record()
     seconds = stage_seconds(project)
     hashes = disturbed(tmp_path, record, kills=10, durations=seconds, chance=random.Random(3))
@@ -31,7 +31,7 @@ def test_a_run_that_was_killed_again_and_again_has_the_same_bytes(project: Path,
 
 
 def test_a_process_that_has_ended_has_no_command() -> None:
-    """One that nobody has collected yet has none either: a stage may end between two looks at it."""
+    """Nor has a zombie: a stage may end between two looks at it."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     process = psutil.Process(ended.pid)
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
@@ -40,14 +40,14 @@ def test_a_process_that_has_ended_has_no_command() -> None:
     assert command_of(process) == ""
 
 
-def test_a_training_dies_with_dvc_in_any_shell_and_goes_on_from_its_resume_point(project: Path) -> None:
+def test_a_training_dies_with_dvc_in_any_shell_and_resumes(project: Path) -> None:
     """Debian's sh starts a command as its child, where bash gives way to it."""
     expected = content_hash(project / "models/teacher")
     command = ("dvc", "repro", "--force", "--single-item", "pretrain")
     environment = ENVIRONMENT | {"SHELL": "/bin/sh"}
     first = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     while not resume_points(project):
-        assert first.poll() is None, "it ended before it had saved"
+        assert first.poll() is None, "it ended before it had a resume point"
         time.sleep(0.01)
     below = psutil.Process(first.pid).children(recursive=True)
     assert below

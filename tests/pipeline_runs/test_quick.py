@@ -1,35 +1,40 @@
-"""The real pipeline on its smallest preset, run by the real dvc: what a user does, and what comes of it."""
+"""The pipeline on its smallest preset, run by dvc: the README's commands, and what they give."""
 
 import csv
 import json
 import shutil
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import yaml
 
-from benchmarks.clones import edit, output_hashes, run, stages_run
+from benchmarks.clones import COMMIT, edit, output_hashes, run, stages_run
 from tests.readme import blocks, command
 
 TASKS = ("answers", "entities", "library")
 OF_STUDENTS = ("finetune_student", "export", "evaluate", "measure")
 """Stages of each task and student."""
 HEADS = {"library": "text-classification", "entities": "token-classification"}
+KINDS = {"library": "classification", "entities": "ner", "answers": "qa"}
 TEXT = "Returns the sum of the array elements over a given axis."
+LOSSES = "tinybert/distillation/losses.py"
 
 pytestmark = pytest.mark.dvc
 
 
-def test_every_stage_ran_and_status_is_clean(project: Path) -> None:
+def instances(stage: str) -> set[str]:
+    """Of a stage of each task and student."""
+    return {f"{stage}@{task}-small" for task in TASKS}
+
+
+def test_every_stage_ran_and_a_second_repro_runs_none(project: Path) -> None:
     assert "up to date" in run(project, "dvc", "status")
-    assert run(project, "git", "status", "--porcelain") == ""
-
-
-def test_a_second_repro_runs_no_stage(project: Path) -> None:
     assert stages_run(run(project, *command("dvc repro"))) == set()
+    assert run(project, "git", "status", "--porcelain") == ""
 
 
 def test_metrics_name_baseline_teacher_and_student_of_each_task(project: Path) -> None:
@@ -44,16 +49,13 @@ def test_metrics_name_baseline_teacher_and_student_of_each_task(project: Path) -
         assert student["parameters"] < models["teacher"]["parameters"]
 
 
-def test_the_report_shows_every_task_and_every_student_has_a_card(project: Path) -> None:
+def test_the_report_has_every_task_each_student_a_card_and_the_history_this_commit(project: Path) -> None:
     page = (project / "reports/report.html").read_text(encoding="utf-8")
     for task in TASKS:
         assert f'id="task-{task}"' in page
         assert f"# {task}-small\n" in (project / "reports/cards" / task / "small/README.md").read_text(encoding="utf-8")
-
-
-def test_the_history_is_a_page_of_this_commit(project: Path) -> None:
     assert "reports/history.html: " in run(project, sys.executable, *command("python -m tools.history")[1:])
-    assert "What each stage took" in (project / "reports/history.html").read_text(encoding="utf-8")
+    assert "Stage durations" in (project / "reports/history.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("task", HEADS)
@@ -81,19 +83,13 @@ def test_a_question_is_answered_by_stock_classes(project: Path) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> None:
-    from tinybert.tasks.classification import model as classification
-    from tinybert.tasks.ner import model as ner
-    from tinybert.tasks.qa import model as qa
-
-    head: Any = {"library": classification, "entities": ner, "answers": qa}[task].HEAD
-    folder = project / "models/tasks" / task / "students/small"
-    _, info = head.from_pretrained(folder, output_loading_info=True)
+    head = import_module(f"tinybert.tasks.{KINDS[task]}.model").HEAD
+    _, info = head.from_pretrained(project / "models/tasks" / task / "students/small", output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
 
 
 def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(another_depth: Path) -> None:
-    after = {"plan", "shrink@small", "distill@small", "report"}
-    after |= {f"{stage}@{task}-small" for stage in OF_STUDENTS for task in TASKS}
+    after = {"plan", "shrink@small", "distill@small", "report"}.union(*map(instances, OF_STUDENTS))
     assert stages_run((another_depth / ".git/run").read_text()) == after
     assert "library/small.json" in (another_depth / ".git/diff").read_text()
     for task in TASKS:
@@ -101,9 +97,7 @@ def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(an
         assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
 
 
-def test_two_commits_compare_and_going_back_takes_every_stage_from_the_cache(
-    another_depth: Path, tmp_path: Path
-) -> None:
+def test_two_commits_compare_and_the_older_one_comes_from_the_cache(another_depth: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(another_depth, tmp_path / "copy", symlinks=True)
     assert "library/small.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
     head, *_ = csv.reader(run(copy, *command("dvc exp show"), "--csv").splitlines())
@@ -115,25 +109,49 @@ def test_two_commits_compare_and_going_back_takes_every_stage_from_the_cache(
     assert output_hashes((copy / "dvc.lock").read_text()) == hashes[0] != hashes[1]
 
 
-def test_the_readmes_python_runs(project: Path) -> None:
-    for code in blocks("python"):
-        run(project, sys.executable, "-c", code)
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])
+def test_the_readmes_python_runs(copy: Path, code: str) -> None:
+    run(copy, sys.executable, "-c", code)
 
 
-def test_the_readmes_own_task_is_prepared_trained_and_measured_and_no_other_is_touched(
-    quick: Path, tmp_path: Path
-) -> None:
-    project = shutil.copytree(quick, tmp_path / "copy", symlinks=True)
-    folder = project / "data/raw/reviews"
+def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report(copy: Path) -> None:
+    folder = copy / "data/raw/reviews"
     folder.mkdir()
     for split, count in (("train", 40), ("test", 10)):
         with open(folder / f"{split}.csv", "w", newline="") as file:
             rows = [(f"a {word} film {n}", word) for n in range(count // 2) for word in ("good", "bad")]
             csv.writer(file).writerows([("review", "sentiment"), *rows])
-    run(project, "dvc", "add", "data/raw/reviews")
+    run(copy, "dvc", "add", "data/raw/reviews")
     (example,) = blocks("yaml")
     assert len(example.splitlines()) <= 1 + 8  # below `tasks:`
-    edit(project, {"tasks.reviews": yaml.safe_load(example)["tasks"]["reviews"]})
+    edit(copy, {"tasks.reviews": yaml.safe_load(example)["tasks"]["reviews"]})
     own = {f"{stage}@reviews-small" for stage in OF_STUDENTS} | {"prepare_task@reviews", "finetune_teacher@reviews"}
-    assert stages_run(run(project, "dvc", "repro")) == {"plan", "report"} | own
-    assert (project / "reports/metrics/reviews/small.json").is_file()
+    assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report"} | own
+    assert (copy / "reports/metrics/reviews/small.json").is_file()
+
+
+def changed(project: Path) -> set[str]:
+    """Stages with a changed parameter or dependency. `dvc status` names no stage that only follows from those."""
+    return set(json.loads(run(project, "dvc", "status", "--json")))
+
+
+def test_a_changed_default_or_loss_changes_the_stages_that_depend_on_it_and_a_comment_none(copy: Path) -> None:
+    edit(copy, {"tasks.entities.teacher": {"epochs": 3}})
+    run(copy, "dvc", "repro", "plan")
+    run(copy, *COMMIT, "a task that overrides a default")
+    before = changed(copy)
+    assert before == {"finetune_teacher@entities", "report"}
+
+    run(copy, *command("dvc exp run -S finetuning"), "plan")
+    assert changed(copy) == before | {"finetune_teacher@answers", "finetune_teacher@library"}
+    run(copy, "git", "checkout", "-q", "params.yaml")
+    run(copy, *command("dvc exp run -S ++tasks"), "plan")
+    assert changed(copy) == before | {"finetune_teacher@library"}
+    run(copy, "git", "checkout", "-q", "HEAD~1", "--", "params.yaml")
+
+    code = (copy / LOSSES).read_text()
+    (copy / LOSSES).write_text(f"{code}\n# a comment\n")
+    assert stages_run(run(copy, "dvc", "repro")) == {"plan"}
+    (copy / LOSSES).write_text(code.replace("return ", "return 1.0 * ", 1))
+    assert stages_run(run(copy, "dvc", "repro", "plan")) == {"plan"}
+    assert changed(copy) == {"distill@small", *instances("finetune_student")}

@@ -93,9 +93,20 @@ def test_with_data_it_says_what_dvc_status_says(light: Path) -> None:
 def test_the_real_pipeline_is_checked_in_a_clone_without_data(quick: Path, tmp_path: Path) -> None:
     shell(tmp_path, f"git clone -q '{quick}' clone")
     shell(tmp_path / "clone", recipe(DOCUMENT, HEADING))
-    edit(tmp_path / "clone", {"shrink.num_hidden_layers": 1})
-    said = refused_lines(tmp_path / "clone")
-    assert {line.split(":")[0].strip() for line in said} == {"check", "shrink", "report"}
+    clone = tmp_path / "clone"
+    file = clone / "tinybert/pruning/cut.py"
+    code = file.read_text()
+    file.write_text(f"{code}\n# a comment\n")
+    shell(clone, "python -m tools.check_lock")
+    file.write_text(f"{code}\nCHANGED = 1\n")
+    assert refused_stages(clone) == {"plan", "shrink@small"}
+    file.write_text(code)
+    edit(clone, {"students.small.num_hidden_layers": 1})
+    assert refused_stages(clone) == {"shrink@small", "report"}
+
+
+def refused_stages(project: Path) -> set[str]:
+    return {line.split(":")[0].strip() for line in refused_lines(project)}
 
 
 def refused_lines(project: Path) -> list[str]:

@@ -15,8 +15,8 @@ from tests.sharing.team import TEAM, recipe, shell
 pytestmark = pytest.mark.dvc
 
 DOCUMENT = "docs/sharing.md"
-LIGHT = {"check", "report"}
-"""Stages of seconds, that may run again: `check` reads all of params.yaml, `report` writes what git keeps."""
+LIGHT = {"plan", "report"}
+"""Stages of seconds, that may run again: `plan` reads all of params.yaml, `report` writes what git keeps."""
 FOLDER = pytest.mark.parametrize("kind", ["folder"], indirect=True)
 
 
@@ -56,7 +56,7 @@ def test_who_clones_and_pulls_runs_nothing_and_goes_back_and_forth(
     assert stages_run(shell(mate, recipe(DOCUMENT, "Go back, or on"))) <= LIGHT
     assert shell(mate, "git status --porcelain") == ""
     compared = shell(mate, recipe(DOCUMENT, "Compare"), {"HEAD~1": "HEAD~2"})
-    assert "reports/metrics/library/student.json" in compared and "shrink.num_hidden_layers" in compared
+    assert "reports/metrics/library/small.json" in compared and "students.small.num_hidden_layers" in compared
 
 
 @FOLDER
@@ -64,16 +64,17 @@ def test_another_depth_downloads_the_teacher_and_trains_none(
     another_depth: Path, remote: Remote, tmp_path: Path
 ) -> None:
     mate = teammate(remote, tmp_path, author(another_depth, remote, tmp_path))
-    edit(mate, {"shrink.num_hidden_layers": 3})
-    command = recipe(DOCUMENT, "Go back, or on").replace("\n", " finetune_student@library\n")
-    assert stages_run(shell(mate, command)) == {"check", "shrink", "distill", "finetune_student@library"}
+    edit(mate, {"students.small.num_hidden_layers": 3})
+    command = recipe(DOCUMENT, "Go back, or on").replace("\n", " finetune_student@library-small\n")
+    expected = {"plan", "shrink@small", "distill@small", "finetune_student@library-small"}
+    assert stages_run(shell(mate, command)) == expected
     assert (mate / "models/teacher/model.safetensors").exists()
     assert not (mate / "data/tasks/answers").exists()
-    config = json.loads((mate / "models/tasks/library/student/config.json").read_text())
+    config = json.loads((mate / "models/tasks/library/students/small/config.json").read_text())
     assert config["num_hidden_layers"] == 3
     shell(mate, "git commit -qam 'Another depth'; " + recipe(DOCUMENT, "Send"))
-    shell(tmp_path / "author", "git pull -q; dvc pull --quiet models/tasks/library/student")
-    theirs = tmp_path / "author/models/tasks/library/student/config.json"
+    shell(tmp_path / "author", "git pull -q; dvc pull --quiet models/tasks/library/students/small")
+    theirs = tmp_path / "author/models/tasks/library/students/small/config.json"
     assert json.loads(theirs.read_text()) == config
 
 
@@ -95,7 +96,7 @@ def test_a_model_is_used_from_another_place_by_path_by_name_and_in_python(
     another_depth: Path, remote: Remote, tmp_path: Path
 ) -> None:
     words = author(another_depth, remote, tmp_path)
-    wanted = (tmp_path / "author/models/tasks/library/student/model.safetensors").read_bytes()
+    wanted = (tmp_path / "author/models/tasks/library/students/small/model.safetensors").read_bytes()
     shell(tmp_path / "author", recipe(DOCUMENT, "Use a model elsewhere", 1))
     for block in (0, 2):
         elsewhere = tmp_path / f"elsewhere {block}"

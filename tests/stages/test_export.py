@@ -1,4 +1,4 @@
-"""The checks of stage export: int8 and float32 ONNX files against PyTorch."""
+"""The checks of the stage export: float32 and int8 ONNX models against PyTorch."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from stages.export import _max_logit_diff, _of_all_lengths, _require_close, _req
 from tinybert.errors import InputError
 
 
-def test_a_score_that_falls_by_more_than_the_limit_is_refused() -> None:
+def test_a_score_that_falls_by_more_than_the_limit_or_is_not_a_number_is_refused() -> None:
     _require_kept({"torch": 0.9, "int8": 0.8950}, metric="accuracy", at_most=0.01)
     _require_kept({"torch": 0.9, "int8": 0.95}, metric="accuracy", at_most=0.0)
     with pytest.raises(InputError) as caught:
@@ -16,12 +16,8 @@ def test_a_score_that_falls_by_more_than_the_limit_is_refused() -> None:
         "params.yaml: export.max_metric_drop: expected accuracy of the int8 ONNX model at most 0.01 below "
         "PyTorch's, got 0.8800 and 0.9000"
     )
-
-
-@pytest.mark.parametrize("score", [float("nan"), -1.0])
-def test_a_score_that_is_not_a_number_is_refused(score: float) -> None:
     with pytest.raises(InputError):
-        _require_kept({"torch": 0.9, "int8": score}, metric="pearson", at_most=0.01)
+        _require_kept({"torch": 0.9, "int8": float("nan")}, metric="pearson", at_most=0.01)
 
 
 def test_a_difference_is_the_largest_over_inputs_of_any_shape() -> None:

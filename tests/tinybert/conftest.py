@@ -1,4 +1,4 @@
-"""One thread and one seed for every test, so that equal computations give equal bits; a tiny BERT."""
+"""One thread and one seed for every test, so that equal computations give equal bits; a tiny BERT and its student."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,11 @@ import torch
 from accelerate import Accelerator
 from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
-from tests.tiny_bert import CONFIG
+from tests.tiny_bert import BLOCKS, CONFIG, CUT, MASKING
 from tinybert.data.tokenizer import build_tokenizer
+from tinybert.model.inputs import Batch
+from tinybert.pretraining.masking import mask_blocks
+from tinybert.pruning.cut import apply_cut, first_channels
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +41,17 @@ def teacher(config: BertConfig) -> BertForPreTraining:
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     return model.eval()
+
+
+@pytest.fixture
+def student(teacher: BertForPreTraining) -> BertForPreTraining:
+    return apply_cut(teacher, first_channels(teacher.config, **CUT)).eval()
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """BLOCKS, masked."""
+    return mask_blocks(BLOCKS, masking=MASKING, position=(1, 2), device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

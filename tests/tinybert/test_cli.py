@@ -1,4 +1,4 @@
-"""`tinybert describe` says of a folder what torch and Transformers say of the model in it."""
+"""`tinybert describe` agrees with torch and Transformers on the model in a folder."""
 
 import shutil
 from pathlib import Path
@@ -30,13 +30,8 @@ def test_sizes_are_those_of_the_configuration_and_parameters_those_of_the_model(
     folder: Path, config: BertConfig
 ) -> None:
     assert describe(folder) == {
-        "architecture": "BertForPreTraining",
-        "layers": "5",
-        "hidden size": "36",
-        "attention heads": "4",
-        "intermediate size": "52",
-        "vocabulary": "99",
-        "positions": "40",
+        **{"architecture": "BertForPreTraining", "layers": "5", "hidden size": "36", "attention heads": "4"},
+        **{"intermediate size": "52", "vocabulary": "99", "positions": "40"},
         "parameters": counted(BertForPreTraining(config)),
         "model.safetensors": f"{(folder / 'model.safetensors').stat().st_size:,} bytes",
     }
@@ -50,15 +45,14 @@ def test_labels_stand_in_their_order(config: BertConfig, tmp_path: Path) -> None
     assert describe(tmp_path)["parameters"] == counted(model)
 
 
-def test_files_of_one_checkpoint_are_counted_together(config: BertConfig, tmp_path: Path) -> None:
+def test_shards_of_one_checkpoint_are_counted_together(config: BertConfig, tmp_path: Path) -> None:
     model = BertForPreTraining(config)
     model.save_pretrained(tmp_path, max_shard_size="50KB")
     described = describe(tmp_path)
-    assert described["parameters"] == counted(model)
-    assert len([name for name in described if name.startswith("model-0000")]) > 1
+    assert described["parameters"] == counted(model) and sum(name.startswith("model-0000") for name in described) > 1
 
 
-def test_what_old_checkpoints_hold_twice_or_as_a_buffer_is_no_parameter(folder: Path, config: BertConfig) -> None:
+def test_tied_weights_and_buffers_of_old_checkpoints_are_no_parameters(folder: Path, config: BertConfig) -> None:
     weights = {name: weight.half().clone() for name, weight in BertForPreTraining(config).state_dict().items()}
     assert "cls.predictions.decoder.weight" in weights
     save_file(weights | {"bert.embeddings.position_ids": torch.arange(40)[None]}, folder / "model.safetensors")

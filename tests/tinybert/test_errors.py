@@ -1,10 +1,7 @@
 """Real environment errors, on a small scale, are told apart from bugs."""
 
-import os
 import resource
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,6 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from tinybert.errors import explain
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_full_device_is_explained_for_python_and_for_safetensors():
@@ -25,7 +20,7 @@ def test_a_full_device_is_explained_for_python_and_for_safetensors():
     assert explain(error) == "no space left on the device"
 
 
-def test_a_file_above_the_size_limit_is_explained(tmp_path: Path):
+def test_a_file_above_the_size_limit_is_explained_and_one_that_may_not_be_written_is_named(tmp_path: Path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
@@ -36,9 +31,6 @@ def test_a_file_above_the_size_limit_is_explained(tmp_path: Path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert explain(caught.value) == "the file is larger than this system allows"
-
-
-def test_a_file_that_may_not_be_written_is_named():
     assert explain(PermissionError(13, "Permission denied", "models/x")) == "permission denied: models/x"
 
 
@@ -54,10 +46,3 @@ def test_missing_memory_is_explained_for_python_and_for_torch():
 @pytest.mark.parametrize("error", [ValueError("no"), RuntimeError("shapes"), FileNotFoundError(2, "No such file", "x")])
 def test_a_bug_is_not_explained(error: Exception):
     assert explain(error) is None
-
-
-def test_ctrl_c_ends_a_stage_at_once_even_while_it_imports():
-    command = [sys.executable, "-c", "import stages, signal; signal.raise_signal(signal.SIGINT)"]
-    environment = os.environ | {"DVC_STAGE": "pretrain"}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (result.returncode, result.stderr) == (-signal.SIGINT, "")

@@ -21,11 +21,8 @@ from tinybert.pretraining.mlm import heldout_mlm_scores
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["the", "a", "small", "large", "model", "teacher", "learns", "reads", "from", "text", "and", "its", "student"]
 SHAPE = {
-    "hidden_size": 40,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "intermediate_size": 60,
-    "max_position_embeddings": 128,
+    **{"hidden_size": 40, "num_hidden_layers": 4, "num_attention_heads": 4},
+    **{"intermediate_size": 130, "max_position_embeddings": 128},
 }
 TEXTS = [" ".join(words) for words in islice(permutations(WORDS), 100)]
 
@@ -48,8 +45,8 @@ def test_the_readmes_example_prunes_distils_and_evaluates(project: Path) -> None
     done = subprocess.run([sys.executable, "-c", example.replace("steps=100)", "steps=2)")], cwd=project, text=True,
                           env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)}, capture_output=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    student, tokenizer = load_checkpoint(project / "models/half"), load_tokenizer(project / "models/teacher")
-    assert (student.config.num_hidden_layers, student.config.hidden_size) == (2, 20)
+    student, tokenizer = load_checkpoint(project / "models/pruned"), load_tokenizer(project / "models/teacher")
+    assert (student.config.num_hidden_layers, student.config.hidden_size) == (2, 32)
     heldout = pack_texts(TEXTS, tokenizer=tokenizer, sequence_length=128)
     scores = heldout_mlm_scores(student, heldout, tokenizer=tokenizer)
     assert ast.literal_eval(done.stdout) == pytest.approx(scores, abs=1e-4)

@@ -1,16 +1,18 @@
 """Rows of a data folder: in the layout of the Hugging Face hub, with plain files, or a single file in its place.
 
 The library `datasets` tells which files belong to which configuration and split. `tinybert.data.readers` reads the
-files, because `datasets` guesses types: it turns the text "007" into 7, and "NA" into nothing.
+files, because `datasets` guesses types: it turns the text "007" into 7, and "NA" into nothing. Some rows of a split are
+chosen by a hash of their content: neither their order nor other rows change the choice.
 """
 
 import dataclasses
+import hashlib
 import itertools
+import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import datasets
@@ -59,18 +61,13 @@ def open_split(folder: Path, *, config: str | None, split: str) -> tuple[Iterato
 
 def _rows(paths: list[Path], layout: Layout) -> Iterator[Row]:
     """The rows of several files, which have the same columns."""
-    columns: AbstractSet[str] = frozenset()
+    columns: Collection[str] = ()
     for path in paths:
         for number, row in enumerate(read_rows(path, features=layout.features, separator=layout.separator)):
             columns = columns or row.keys()
-            if number == 0 and not columns <= row.keys():
+            if number == 0 and not row.keys() >= set(columns):
                 raise InputError(f"{path} has the columns {list(row)}, but {paths[0]} has {sorted(columns)}")
             yield row
-
-
-def split_names(folder: Path, *, config: str | None) -> list[str]:
-    """The names of the splits of `folder`. Raises InputError as `open_split` does."""
-    return list(_layout(folder, config=config).splits)
 
 
 def class_names(features: Features | None, *, column: str) -> list[str] | None:
@@ -87,6 +84,29 @@ def require_columns(columns: Iterable[str], *, names: Iterable[str], where: str)
     missing = [name for name in names if name not in present]
     if missing:
         raise InputError(f"{where} lacks the columns {', '.join(missing)}; it has {', '.join(present)}")
+
+
+def hold_out(rows: list[Row], *, fraction: float) -> tuple[list[Row], list[Row]]:
+    """(the remaining rows, about `fraction` of the rows), equal rows on one side."""
+    sides: tuple[list[Row], list[Row]] = ([], [])
+    for row in rows:
+        sides[_position(row) < fraction].append(row)
+    return sides
+
+
+def subsample(rows: list[Row], *, at_most: int) -> list[Row]:
+    """At most `at_most` of the rows, in their order."""
+    if len(rows) <= at_most:
+        return rows
+    # From the other end of the positions than `hold_out`, so that both can be applied to one table.
+    chosen = sorted(range(len(rows)), key=lambda n: (-_position(rows[n]), n))[:at_most]
+    return [rows[n] for n in sorted(chosen)]
+
+
+def _position(row: Row) -> float:
+    """A number from 0 to 1 that depends on the row alone; equal rows have equal numbers."""
+    text = json.dumps(row, sort_keys=True, ensure_ascii=False)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
 
 
 def _layout(folder: Path, *, config: str | None) -> Layout:

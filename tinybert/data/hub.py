@@ -24,11 +24,13 @@ MODEL_FILES = [
     *("vocab.txt", "*.safetensors", "*.safetensors.index.json", "README*", "LICENSE*"),
 ]
 IN_FOLDERS = "*/*"
-CODE = ["*.py", "*.pyc"]
-# Reading one of these can run what is written in it.
-PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.joblib"]
-# Git and DVC would follow these wherever the files end up.
-TOOLS = [".git*", "*/.git*", ".dvc*", "*/.dvc*", "*.dvc", "dvc.yaml", "*/dvc.yaml"]
+IGNORED = [
+    *("*.py", "*.pyc"),
+    # Reading one of these can run what is written in it.
+    *("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.joblib"),
+    # Git and DVC would follow these wherever the files end up.
+    *(".git*", "*/.git*", ".dvc*", "*/.dvc*", "*.dvc", "dvc.yaml", "*/dvc.yaml"),
+]
 
 # The first class that fits gives the reason.
 REASONS = (
@@ -53,22 +55,21 @@ def download(
     """
     source = f"{type} {repository} at {revision}"
     allowed = files or (MODEL_FILES if type == "model" else ["*"])
-    ignored = [*CODE, *PICKLES, *TOOLS]
-    if type == "model" and files is None:
-        ignored.append(IN_FOLDERS)  # the same weights again, for other programs
+    # Folders of a model hold the same weights again, for other programs.
+    ignored = [*IGNORED, IN_FOLDERS] if type == "model" and files is None else IGNORED
     try:
-        cached = snapshot_download(
+        snapshot = snapshot_download(
             repository, repo_type=type, revision=revision, allow_patterns=allowed, ignore_patterns=ignored
         )
     except (OSError, httpx2.HTTPError, HFValidationError, XetDownloadError) as error:
         raise _failure(error, source) from error
     # A cache that other programs fill too may hold more than was requested.
-    snapshot = Path(cached)
-    present = sorted(path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if not path.is_dir())
+    paths = (path for path in Path(snapshot).rglob("*") if not path.is_dir())
+    present = sorted(path.relative_to(snapshot).as_posix() for path in paths)
     names = list(filter_repo_objects(present, allow_patterns=allowed, ignore_patterns=ignored))
     _require_files(names, source, patterns=files or ["*"], is_model=type == "model")
     for name in names:
-        _copy(snapshot / name, folder / name, source)
+        _copy(Path(snapshot, name), folder / name, source)
 
 
 def _failure(error: Exception, source: str) -> InputError:

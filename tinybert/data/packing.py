@@ -16,10 +16,7 @@ TEXTS_PER_BATCH = 1000  # tokenized in parallel
 
 
 def pack_texts(texts: Iterable[str], *, tokenizer: BertTokenizer, sequence_length: int) -> np.ndarray:
-    """The texts, tokenized and packed, as one array of blocks [N, sequence_length]; see `pack`.
-
-    N is 0 where the texts do not fill one block.
-    """
+    """The texts, tokenized and packed, as one array of blocks [N, sequence_length], N 0 or more; see `pack`."""
     chunks = list(pack_stream(texts, tokenizer=tokenizer, sequence_length=sequence_length))
     return np.concatenate([np.empty((0, sequence_length), block_dtype(tokenizer)), *chunks])
 
@@ -29,21 +26,11 @@ def pack_stream(texts: Iterable[str], *, tokenizer: BertTokenizer, sequence_leng
 
     `tokenizer` is one that `tinybert.data.tokenizer` made: special tokens in a text are plain text to it.
     """
-    return pack(
-        token_ids(texts, tokenizer=tokenizer),
-        sequence_length=sequence_length,
-        cls_id=special_id(tokenizer, "cls"),
-        sep_id=special_id(tokenizer, "sep"),
-        dtype=block_dtype(tokenizer),
-    )
-
-
-def token_ids(texts: Iterable[str], *, tokenizer: BertTokenizer) -> Iterator[list[int]]:
-    """The token ids of each text, without special tokens."""
-    remaining = iter(texts)
-    while batch := list(islice(remaining, TEXTS_PER_BATCH)):
-        for encoding in tokenizer.backend_tokenizer.encode_batch_fast(batch, add_special_tokens=False):
-            yield encoding.ids
+    remaining, encode = iter(texts), tokenizer.backend_tokenizer.encode_batch_fast
+    batches = iter(lambda: list(islice(remaining, TEXTS_PER_BATCH)), [])
+    ids = (encoding.ids for batch in batches for encoding in encode(batch, add_special_tokens=False))
+    cls_id, sep_id = (special_id(tokenizer, name) for name in ("cls", "sep"))
+    return pack(ids, sequence_length=sequence_length, cls_id=cls_id, sep_id=sep_id, dtype=block_dtype(tokenizer))
 
 
 def block_dtype(tokenizer: BertTokenizer) -> np.dtype:
@@ -52,14 +39,9 @@ def block_dtype(tokenizer: BertTokenizer) -> np.dtype:
 
 
 def pack(
-    documents: Iterable[Sequence[int]],
-    *,
-    sequence_length: int,
-    cls_id: int,
-    sep_id: int,
-    dtype: np.dtype,
+    documents: Iterable[Sequence[int]], *, sequence_length: int, cls_id: int, sep_id: int, dtype: np.dtype,
     minimum_segment: int = 8,
-) -> Iterator[np.ndarray]:
+) -> Iterator[np.ndarray]:  # fmt: skip
     """Yield chunks [n, sequence_length] of token ids in `dtype`, from documents given as token ids without specials.
 
     A block is a row of segments `[CLS] tokens [SEP]`, each of at least `minimum_segment` ids and of one document. A
@@ -100,11 +82,8 @@ def _segment_length(length: int, *, room: int, minimum_segment: int) -> int:
 
 
 def write_blocks(file: Path, chunks: Iterable[np.ndarray], *, sequence_length: int, dtype: np.dtype) -> int:
-    """Write chunks [n, sequence_length] one after the other into a .npy file, and return the number of blocks.
-
-    The header has room for the first axis to grow, so that it can be written again at the end.
-    """
-    count = 0
+    """Write chunks [n, sequence_length] one after the other into a .npy file, and return the number of blocks."""
+    count = 0  # the header has room for the first axis to grow, so that it can be written again at the end
     with open(file, "wb") as out:
         _write_header(out, count, sequence_length, dtype)
         start = out.tell()

@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,10 +91,7 @@ def _read_parquet(path: Path, features: Features | None) -> Iterator[Row]:
 
 
 def _cast_table(table: pa.Table, features: Features, path: Path) -> pa.Table:
-    """The columns of `features`, with their types.
-
-    Each is cast, even to the type that it already has: only the cast compares class numbers with class names.
-    """
+    """The columns of `features`, all of them cast to their types: only a cast compares class numbers with names."""
     columns: dict[str, pa.ChunkedArray] = {}
     for name, feature in features.items():
         try:
@@ -170,10 +167,9 @@ def _cast_row(row: Row, features: Features, *, where: str) -> Row:
         raise InputError(f"{where} lacks the columns {sorted(features.keys() - row.keys())}, which the README declares")
     try:
         typed = {name: _typed(row[name], feature) for name, feature in features.items()}
-        encoded: Any = features.encode_example(typed)
+        return cast(Row, features.encode_example(typed))
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{where} is not as the README declares it: {error}") from error
-    return encoded
 
 
 def _typed(value: Any, feature: Any) -> Any:

@@ -1,7 +1,8 @@
 """BERT's tokenizer of transformers: built from a vocabulary, saved, and loaded with its files validated."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,7 @@ from tinybert.errors import InputError, explain
 from tinybert.files import read_object
 
 # What transformers keeps of how a tokenizer was loaded, and of truncation and padding in its file. It would save them.
-TRANSIENT_OPTIONS = (
-    *("is_local", "local_files_only", "name_or_path"),
-    *("max_length", "stride", "truncation_strategy", "pad_to_multiple_of"),
-)
-
+TRANSIENT_OPTIONS = "is_local local_files_only name_or_path max_length stride truncation_strategy pad_to_multiple_of"
 # Optional files beside the vocabulary that transformers follows.
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
@@ -46,15 +43,14 @@ def load_tokenizer(folder: Path) -> BertTokenizer:
     """
     description = _read_description(folder)
     tokenizer = _load(folder)
-    _check_special_tokens(tokenizer, folder=folder)
-    _check_ids(tokenizer, folder=folder)
-    used = json.loads(tokenizer.backend_tokenizer.to_str())["normalizer"]
-    if description and description["normalizer"] != used:
+    used = json.loads(tokenizer.backend_tokenizer.to_str())
+    _check_vocabulary(tokenizer, used["model"]["vocab"], folder=folder)
+    if description and description["normalizer"] != used["normalizer"]:
         raise InputError(
             f"{folder}: tokenizer.json normalises text by {description['normalizer']}, but its tokenizer_config.json "
-            f"makes transformers use {used}; which of them the model was trained with cannot be told"
+            f"makes transformers use {used['normalizer']}; which of them the model was trained with cannot be told"
         )
-    for option in TRANSIENT_OPTIONS:
+    for option in TRANSIENT_OPTIONS.split():
         tokenizer.init_kwargs.pop(option, None)
     _disable_truncation_and_padding(tokenizer)
     tokenizer.split_special_tokens = True  # transformers sets the backend to this with every call
@@ -82,13 +78,9 @@ def _read_description(folder: Path) -> dict[str, Any] | None:
         if (folder / "vocab.txt").is_file():
             return None
         raise InputError(f"{folder} holds no BERT tokenizer: neither tokenizer.json nor vocab.txt is there")
-    try:
+    with _as_input_error(str(path)):
         Tokenizer.from_file(str(path))
         description = json.loads(path.read_text(encoding="utf-8"))
-    except Exception as error:  # tokenizers raises nothing narrower than Exception
-        if explain(error):
-            raise
-        raise InputError(f"{path} cannot be read as a tokenizer: {error}") from error
     kind = description["model"].get("type", "unnamed")
     if kind != "WordPiece":
         raise InputError(f"{path} is a {kind} tokenizer; expected BERT's WordPiece")
@@ -98,30 +90,28 @@ def _read_description(folder: Path) -> dict[str, Any] | None:
 def _load(folder: Path) -> BertTokenizer:
     for path in (folder / name for name in SETTINGS if (folder / name).is_file()):
         read_object(path)  # names the file, which transformers does not
-    try:
+    words = "tokenizer.json" if (folder / "tokenizer.json").is_file() else "vocab.txt"
+    names = [f"{folder}/{words}", *(name for name in SETTINGS if (folder / name).is_file())]
+    with _as_input_error(" with ".join(names)):
         return BertTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # transformers raises many kinds for what is wrong in these files
+
+
+@contextmanager
+def _as_input_error(files: str) -> Iterator[None]:
+    """What tokenizers and transformers raise for a broken file is of any kind; it becomes an InputError."""
+    try:
+        yield
+    except Exception as error:
         if explain(error):
             raise
-        raise InputError(f"{_file_names(folder)} cannot be read as a tokenizer: {error}") from error
+        raise InputError(f"{files} cannot be read as a tokenizer: {error}") from error
 
 
-def _file_names(folder: Path) -> str:
-    """The files from which transformers loads a tokenizer."""
-    words = "tokenizer.json" if (folder / "tokenizer.json").is_file() else "vocab.txt"
-    return " with ".join([f"{folder}/{words}", *(name for name in SETTINGS if (folder / name).is_file())])
-
-
-def _check_special_tokens(tokenizer: BertTokenizer, *, folder: Path) -> None:
+def _check_vocabulary(tokenizer: BertTokenizer, vocabulary: dict[str, int], *, folder: Path) -> None:
+    """Raise InputError unless all special tokens are there and ids follow one another, as in a vocab.txt."""
     tokens = (tokenizer.pad_token, tokenizer.unk_token, tokenizer.cls_token, tokenizer.sep_token, tokenizer.mask_token)
-    vocabulary = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["vocab"]
-    missing = [str(token) for token in tokens if token not in vocabulary]
-    if missing:
-        raise InputError(f"{folder}: its vocabulary lacks {', '.join(missing)}, which BERT needs")
-
-
-def _check_ids(tokenizer: BertTokenizer, *, folder: Path) -> None:
-    """vocab.txt can only give ids that follow one another."""
+    if lacking := [str(token) for token in tokens if token not in vocabulary]:
+        raise InputError(f"{folder}: its vocabulary lacks {', '.join(lacking)}, which BERT needs")
     ids = set(tokenizer.get_vocab().values())
     if missing := set(range(max(ids))) - ids:
         raise InputError(f"{folder}: its vocabulary goes up to id {max(ids)}, but no piece has id {min(missing)}")

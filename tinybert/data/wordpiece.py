@@ -19,13 +19,11 @@ MAX_WORD_CHARACTERS = 100  # what transformers gives WordPiece: a longer word is
 MAX_CHUNKS = 1 << 20  # distinct chunks between spaces held at once: words with their punctuation, an endless variety
 
 Pair = tuple[int, int]
+Places = defaultdict[Pair, list[int]]  # the words in which a pair occurs, or did
 
 
 def count_words(texts: Iterable[str], *, lowercase: bool) -> Counter[str]:
-    """How often each word occurs, in the sense of BERT's normaliser and pre-tokeniser.
-
-    Memory grows with the number of distinct words rather than with the text.
-    """
+    """How often each word of BERT's normaliser and pre-tokeniser occurs; memory grows with the distinct words alone."""
     chunks, words = Counter[str](), Counter[str]()
     for text in texts:
         # Both work character by character and end every word at a space, so that each distinct chunk is split once.
@@ -75,7 +73,7 @@ def train_vocabulary(
 
 def _frequent_characters(words: Mapping[str, int], *, limit: int) -> set[str]:
     """The `limit` most frequent characters; of equally frequent ones those with the lower code point."""
-    counts: Counter[str] = Counter()
+    counts = Counter[str]()
     for word, count in words.items():
         for character in word:
             counts[character] += count
@@ -128,10 +126,10 @@ def _merge_pairs(words: Mapping[str, int], *, entries: list[str], vocab_size: in
     return pieces
 
 
-def _count_pairs(spelled: list[list[int]], counts: list[int]) -> tuple[dict[Pair, int], defaultdict[Pair, list[int]]]:
+def _count_pairs(spelled: list[list[int]], counts: list[int]) -> tuple[dict[Pair, int], Places]:
     """For each pair of neighbouring pieces, how often it occurs and in which words."""
     pair_counts: defaultdict[Pair, int] = defaultdict(int)
-    places: defaultdict[Pair, list[int]] = defaultdict(list)
+    places = Places(list)
     for index, word in enumerate(spelled):
         for pair in zip(word, word[1:], strict=False):
             pair_counts[pair] += counts[index]
@@ -140,12 +138,7 @@ def _count_pairs(spelled: list[list[int]], counts: list[int]) -> tuple[dict[Pair
 
 
 def _replace(
-    spelled: list[list[int]],
-    counts: list[int],
-    indices: list[int],
-    pair: Pair,
-    new: int,
-    places: defaultdict[Pair, list[int]],
+    spelled: list[list[int]], counts: list[int], indices: list[int], pair: Pair, new: int, places: Places
 ) -> dict[Pair, int]:
     """Replace `pair` by `new` in the words at `indices`, left to right, and return the change of each pair's count.
 

@@ -10,10 +10,9 @@ from accelerate import Accelerator
 from torch import nn
 from transformers import BertForPreTraining, BertTokenizer
 
-from tinybert.distillation.hooks import capture
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.soft_targets import soft_cross_entropy
-from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.distillation.teacher import capture, cast_linear_weights_to_bf16
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import has_mlm_head, set_dropout
 from tinybert.model.inputs import Batch
@@ -83,43 +82,30 @@ def corpus_targets(
 
 
 def distill(
-    student: BertForPreTraining,
-    teacher: BertForPreTraining,
-    blocks: np.ndarray,
-    *,
-    tokenizer: BertTokenizer,
-    projections: nn.ModuleList,
-    teacher_layers: list[int],
-    steps: int = 400,
-    batch_size: int = 16,
-    learning_rate: float = 1e-3,
-    warmup: float = 0.1,
-    weight_decay: float = 0.01,
-    weights: Mapping[str, float] = EQUAL_WEIGHTS,
-    temperature: float = 1.0,
-    mask_probability: float = 0.2,
-    whole_words: bool = False,
-    dropout: float = 0.0,
-    seed: int = 0,
-    accelerator: Accelerator | None = None,
-    state: TrainState | None = None,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> list[dict[str, float]]:
+    student: BertForPreTraining, teacher: BertForPreTraining, blocks: np.ndarray, *, tokenizer: BertTokenizer,
+    projections: nn.ModuleList, teacher_layers: list[int], steps: int = 400, batch_size: int = 16,
+    learning_rate: float = 1e-3, warmup: float = 0.1, weight_decay: float = 0.01,
+    weights: Mapping[str, float] = EQUAL_WEIGHTS, temperature: float = 1.0, mask_probability: float = 0.2,
+    whole_words: bool = False, dropout: float = 0.0, seed: int = 0, accelerator: Accelerator | None = None,
+    state: TrainState | None = None, folder: Path | None = None, progress: Progress | None = None,
+) -> list[dict[str, float]]:  # fmt: skip
     """Distil `teacher` into `student` and `projections` in place, on packed `blocks` [N, L]; return the training curve.
 
-    `projections` are those of `distillation.projections.for_channels`, `teacher_layers` those of
-    `pruning.layers.choose_layers`. `weights` are those of the losses, "prediction" softened by `temperature`. The other
-    arguments are those of `train`. Raises InputError where the teacher has no MLM head to learn from, or where
-    different numbers of heads would be compared.
+    `projections` are those of `intermediate.projections_for`, `teacher_layers` those of `pruning.layers.choose_layers`.
+    `weights` are those of the losses, "prediction" softened by `temperature`. The other arguments are those of `train`.
+    Raises InputError where the teacher has no MLM head to learn from, or different numbers of heads would be compared.
     """
-    _require_mlm_head(teacher, weights)
+    prediction = weights["prediction"]
+    if prediction and not has_mlm_head(teacher):  # a student would learn the noise that a random head predicts
+        raise InputError(
+            f"losses.prediction is {prediction}, but the teacher's checkpoint has no MLM head to learn from; expected "
+            "0, or a teacher that was pretrained with one"
+        )
     accelerator, state = accelerator or set_up(), state or TrainState()
     device, shard, autocast = accelerator.device, shard_of(accelerator), accelerator.autocast
     intermediate = IntermediateDistillation(
         projections, student.config, teacher.config, teacher_layers=teacher_layers, weights=weights
     )
-    prediction = weights["prediction"]
     objective = GeneralDistillation(student, intermediate, prediction=prediction, temperature=temperature).to(device)
     set_dropout(student, hidden=dropout)
     teacher = cast_linear_weights_to_bf16(teacher.to(device).eval(), accelerator)
@@ -142,12 +128,3 @@ def distill(
         pass
     student.eval()
     return state.curve
-
-
-def _require_mlm_head(teacher: BertForPreTraining, weights: Mapping[str, float]) -> None:
-    """A student would learn the noise that a random head predicts."""
-    if weights["prediction"] and not has_mlm_head(teacher):
-        raise InputError(
-            f"losses.prediction is {weights['prediction']}, but the teacher's checkpoint has no MLM head to learn "
-            "from; expected 0, or a teacher that was pretrained with one"
-        )

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from transformers import BertModel
 
-from tinybert.distillation.hooks import States, capture
 from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.teacher import States, capture
 from tinybert.model.inputs import Batch, model_inputs
 
 

@@ -1,12 +1,69 @@
-"""The teacher of a distillation, whose forward pass takes most of the time."""
+"""The forward pass of a teacher: its inner states, captured with hooks, and its weights in bfloat16.
 
+A student's states are captured alike. With hooks the fast attention kernel stays on. B batch, L length, H hidden size,
+h heads, d head size.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.utils.hooks import RemovableHandle
+from transformers import BertModel
 
+EMBEDDING = -1
+"""The key of the embeddings' output among those of the layers."""
 Model = TypeVar("Model", bound=nn.Module)
+
+
+@dataclass
+class States:
+    """The inner states of one forward pass, by layer."""
+
+    hidden: dict[int, torch.Tensor] = field(default_factory=dict)
+    """Outputs of the layers and, at EMBEDDING, of the embeddings, [B, L, H]."""
+    query: dict[int, torch.Tensor] = field(default_factory=dict)
+    """Queries before they are split into heads, [B, L, H]; keys likewise."""
+    key: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    def cloned(self) -> "States":
+        """Copies that autograd can save for the backward pass, which it refuses for tensors made in inference mode."""
+        return States(*({n: t.clone() for n, t in part.items()} for part in (self.hidden, self.query, self.key)))
+
+
+@contextmanager
+def capture(bert: BertModel, layers: Sequence[int]) -> Iterator[States]:
+    """States that a forward pass of `bert` fills: the embeddings' output, and all states of `layers`, from 0."""
+    states = States()
+    hooks = [_record(bert.embeddings, states.hidden, EMBEDDING)]
+    for n in layers:
+        layer = bert.encoder.get_submodule(f"layer.{n}")
+        hooks.append(_record(layer, states.hidden, n))
+        hooks.append(_record(layer.get_submodule("attention.self.query"), states.query, n))
+        hooks.append(_record(layer.get_submodule("attention.self.key"), states.key, n))
+    try:
+        yield states
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _record(module: nn.Module, outputs: dict[int, torch.Tensor], n: int) -> RemovableHandle:
+    def record(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        outputs[n] = output
+
+    return module.register_forward_hook(record)
+
+
+def attention_scores(query_BLH: torch.Tensor, key_BLH: torch.Tensor, *, heads: int) -> torch.Tensor:
+    """Scores before the softmax, Q K^T / sqrt(d), [B, h, L, L] (Vaswani et al. 2017, equation 1)."""
+    query_BhLd, key_BhLd = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query_BLH, key_BLH))
+    return query_BhLd @ key_BhLd.transpose(2, 3) * query_BhLd.shape[-1] ** -0.5
 
 
 def cast_linear_weights_to_bf16(teacher: Model, accelerator: Accelerator) -> Model:

@@ -16,7 +16,7 @@ import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
-from transformers import BertModel, PreTrainedModel
+from transformers import BertForQuestionAnswering, BertModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from tinybert.model.inputs import MODEL_INPUTS
@@ -38,8 +38,8 @@ def write_float32(model: PreTrainedModel, file: Path) -> list[str]:
 def write_int8(model: PreTrainedModel, file: Path) -> None:
     """Write `model` for onnxruntime: fused attention, int8 weights per channel, dynamically quantized activations.
 
-    Weights use 7 bits, so that sums of products fit into 16 bits on processors without VNNI too, where the same
-    file would otherwise overflow silently.
+    Weights use 7 bits: sums of products then fit into 16 bits on processors without VNNI too, where they would
+    otherwise overflow silently.
     """
     fused: Any = copy.deepcopy(model)
     fused.bert = FusedBert(fused.bert)
@@ -73,6 +73,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _export(model: PreTrainedModel) -> tuple[onnx.ModelProto, list[str]]:
+    """The ONNX graph of `model`, and the names of its outputs."""
     example = {name: torch.ones(2, 8, dtype=torch.long) for name in MODEL_INPUTS}
     model.eval()
     sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
@@ -91,9 +92,8 @@ class _NamedOutputs(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
-        self.names = {
-            "BertForQuestionAnswering": ["start_logits", "end_logits"],
-        }.get(type(model).__name__, ["logits"])
+        answers = isinstance(model, BertForQuestionAnswering)
+        self.names = ["start_logits", "end_logits"] if answers else ["logits"]
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
@@ -130,8 +130,8 @@ def _additions_as_sums(model: onnx.ModelProto) -> onnx.ModelProto:
 class FusedBert(nn.Module):
     """A BertModel for export: the attention of each layer is one `com.microsoft::Attention` operator.
 
-    The operator (a contrib operator of onnxruntime) takes a mask [B, L] as it is. It holds the weights of the query,
-    key and value projections in one matrix, so that quantization turns them into one product.
+    This contrib operator of onnxruntime takes a mask [B, L] as it is. The weights of the query, key and value
+    projections are one matrix, so that quantization turns them into one product.
     """
 
     def __init__(self, bert: BertModel) -> None:
@@ -166,11 +166,7 @@ class _FusedAttention(nn.Module):
     ) -> tuple[torch.Tensor, None]:
         """The context vectors [B, L, H], and None in place of attention weights."""
         context_BLH = torch.onnx.ops.symbolic(
-            "com.microsoft::Attention",
-            (hidden_states, self.weight, self.bias, attention_mask),
-            {"num_heads": self._heads},
-            dtype=hidden_states.dtype,
-            shape=hidden_states.shape,
-            version=1,
-        )
+            "com.microsoft::Attention", (hidden_states, self.weight, self.bias, attention_mask),
+            {"num_heads": self._heads}, dtype=hidden_states.dtype, shape=hidden_states.shape, version=1,
+        )  # fmt: skip
         return context_BLH, None

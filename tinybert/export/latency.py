@@ -83,9 +83,8 @@ def throughput_rows(
     for length in lengths:
         best: dict[Variant, tuple[float, int]] = {}
         for size in batch_sizes:
-            seconds = time_variants(
-                variants, batch_size=size, length=length, vocab_size=vocab_size, rounds=THROUGHPUT_ROUNDS
-            )
+            seconds = time_variants(variants, batch_size=size, length=length, vocab_size=vocab_size,
+                                    rounds=THROUGHPUT_ROUNDS)  # fmt: skip
             for variant, times in seconds.items():
                 best[variant] = max(best.get(variant, (0.0, 0)), (size / float(np.median(times)), size))
         for variant, (speed, size) in best.items():

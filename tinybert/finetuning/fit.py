@@ -14,7 +14,7 @@ from tinybert.tasks.protocol import Feature, TaskModel
 from tinybert.training.data_parallel import UNSHARDED, Shard
 from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
-from tinybert.training.sampling import epoch_batches, steps_in_epoch, to_device
+from tinybert.training.sampling import epoch_batches, to_device
 
 
 class TaskPrediction(nn.Module):
@@ -50,17 +50,10 @@ class TaskBatches:
     """
 
     def __init__(
-        self,
-        features: list[Feature],
-        task: TaskModel,
-        *,
-        batch_size: int,
-        seed: int,
-        pad_token_id: int,
-        device: torch.device,
-        shard: Shard = UNSHARDED,
-    ) -> None:
-        self.steps_in_epoch = steps_in_epoch(len(features), batch_size=batch_size)
+        self, features: list[Feature], task: TaskModel, *, batch_size: int, seed: int, pad_token_id: int,
+        device: torch.device, shard: Shard = UNSHARDED,
+    ) -> None:  # fmt: skip
+        self.steps_in_epoch = -(-len(features) // batch_size)  # the last batch may be smaller
         self._features, self._task, self._pad, self._device, self._shard = features, task, pad_token_id, device, shard
         self._batch_size, self._seed = batch_size, seed
         self._lengths = [len(feature["input_ids"]) for feature in features]
@@ -79,37 +72,25 @@ class TaskBatches:
 
 
 def fit(
-    objective: nn.Module,
-    model: nn.Module,
-    *,
-    batches: TaskBatches,
-    epochs: int,
-    learning_rate: float,
-    warmup: float,
-    weight_decay: float,
-    seed: int,
-    accelerator: Accelerator,
-    score: Callable[[], float],
-    folder: Path | None = None,
+    objective: nn.Module, model: nn.Module, *, batches: TaskBatches, epochs: int, learning_rate: float, warmup: float,
+    weight_decay: float, seed: int, accelerator: Accelerator, score: Callable[[], float], folder: Path | None = None,
     progress: Progress | None = None,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """Train `objective`, which holds `model`, leave `model` with the weights of its best epoch, and return the curve.
 
-    `score()` measures `model` on the validation rows, higher being better; of equal epochs the first is kept. It is
-    the curve's column "validation", in the rows that end an epoch. `folder` and `progress` are those of
-    tinybert.training.loop.train.
+    `score()` measures `model` on the validation rows, higher being better; of equal epochs the first is kept. It is the
+    curve's column "validation", in the rows that end an epoch. `folder` and `progress` are those of `train`.
     """
     state = TrainState()
-    scores: list[float] = []
     for step in train(
         objective, batches=batches, steps=epochs * batches.steps_in_epoch, learning_rate=learning_rate, warmup=warmup,
         weight_decay=weight_decay, seed=seed, accelerator=accelerator, state=state, folder=folder, progress=progress,
     ):  # fmt: skip
-        scores = state.values.setdefault("scores", [])
+        scores: list[float] = state.values.setdefault("scores", [])
         if step % batches.steps_in_epoch == 0:
             scores.append(round(score(), 5))
             state.curve.append({"step": step, "validation": scores[-1]})
-            if progress is not None:
+            if progress:
                 progress.note(f"epoch {len(scores)}/{epochs}, validation {scores[-1]:.4f}")
             if scores[-1] > max(scores[:-1], default=float("-inf")):
                 state.tensors.update({name: weight.detach().clone() for name, weight in model.named_parameters()})

@@ -75,15 +75,9 @@ class Scorer:
     """
 
     def __init__(
-        self,
-        kind: str,
-        *,
-        tokenizer: BertTokenizer,
-        labels: list[str],
-        encoding: dict[str, Any],
-        decoding: dict[str, Any],
-        accelerator: Accelerator,
-    ) -> None:
+        self, kind: str, *, tokenizer: BertTokenizer, labels: list[str], encoding: dict[str, Any],
+        decoding: dict[str, Any], accelerator: Accelerator,
+    ) -> None:  # fmt: skip
         self.task = cast(TaskModel, import_module(f"tinybert.tasks.{kind}.model"))
         self.metrics = cast(TaskMetrics, import_module(f"tinybert.tasks.{kind}.metrics"))
         self.labels = labels

@@ -72,11 +72,8 @@ def _from_pretrained(
 
 def label_config(labels: list[str]) -> dict[str, Any]:
     """The entries of a model's config for these classes, in this order."""
-    return {
-        "num_labels": len(labels),
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: index for index, label in enumerate(labels)},
-    }
+    id2label = dict(enumerate(labels))
+    return {"num_labels": len(labels), "id2label": id2label, "label2id": {label: n for n, label in id2label.items()}}
 
 
 def has_mlm_head(model: BertForPreTraining) -> bool:

@@ -19,35 +19,49 @@ MASKED, RANDOM = 0.8, 0.1
 """Shares of the chosen tokens that become [MASK] and a random entry; the rest stays."""
 
 
-def mask_tokens(
-    ids_BL: Tensor,
-    *,
-    probability: float,
-    whole_words: bool,
-    continues_word_V: Tensor,
-    special_ids: Sequence[int],
-    mask_id: int,
-    vocab_size: int,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
+@dataclass(frozen=True)
+class Masking:
+    """How a vocabulary is masked."""
+
+    probability: float
+    whole_words: bool
+    continues_word_V: Tensor
+    """True for the entries that continue a word."""
+    special_ids: Sequence[int]
+    """Entries that are neither predicted nor drawn."""
+    cls_id: int
+    mask_id: int
+
+
+def masking_for(tokenizer: BertTokenizer, *, probability: float, whole_words: bool, vocab_size: int) -> Masking:
+    """The Masking for a tokenizer and a model's `vocab_size`, which may be larger than the tokenizer's."""
+    continues = torch.zeros(vocab_size, dtype=torch.bool)
+    continues[[index for piece, index in tokenizer.get_vocab().items() if piece.startswith("##")]] = True
+    unused = range(len(tokenizer), vocab_size)
+    cls_id, mask_id = (special_id(tokenizer, name) for name in ("cls", "mask"))
+    return Masking(probability, whole_words, continues, [*tokenizer.all_special_ids, *unused], cls_id, mask_id)
+
+
+def mask_tokens(ids_BL: Tensor, *, masking: Masking, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Choose tokens to predict; return inputs_BL, their positions [M] in the flattened batch, and their ids [M].
 
-    Each token outside `special_ids` is chosen with `probability`; with `whole_words` the pieces of a word are chosen
-    together. Each of them becomes `mask_id` with probability 80 %, an entry drawn from all but `special_ids` with 10 %,
-    and stays with 10 % (Devlin et al. 2019, section 3.1 and appendix A.1). `continues_word_V` is true for the entries
-    that continue a word; after a special token or at the start of a row such a piece begins one, since the first part
-    of its word is elsewhere. All chance comes from `generator`, which is on the device of `ids_BL`.
+    Each token but the special ones is chosen with `masking.probability`; of whole words the pieces are chosen together.
+    A chosen one becomes [MASK] with probability 80 %, an entry drawn from all but the special ones with 10 %, and stays
+    with 10 % (Devlin et al. 2019, section 3.1 and appendix A.1). After a special token or at the start of a row a piece
+    begins a word, since the first part of its own is elsewhere. All chance comes from `generator`, which is on the
+    device of `ids_BL`.
     """
-    special_V = torch.zeros(vocab_size, dtype=torch.bool, device=ids_BL.device)
-    special_V[list(special_ids)] = True
+    special_V = torch.zeros(len(masking.continues_word_V), dtype=torch.bool, device=ids_BL.device)
+    special_V[list(masking.special_ids)] = True
     special_BL = special_V[ids_BL]
     draws = torch.rand(ids_BL.numel(), generator=generator, device=ids_BL.device)
-    if whole_words:
-        draws = draws[_word_index(continues_word_V[ids_BL], special_BL)]
-    chosen = ((draws < probability) & ~special_BL.flatten()).nonzero().squeeze(1)
+    if masking.whole_words:
+        draws = draws[_word_index(masking.continues_word_V[ids_BL], special_BL)]
+    chosen = ((draws < masking.probability) & ~special_BL.flatten()).nonzero().squeeze(1)
     targets = ids_BL.flatten()[chosen]
     inputs = ids_BL.flatten().clone()
-    inputs[chosen] = _replace(targets, regular_ids=(~special_V).nonzero(), mask_id=mask_id, generator=generator)
+    regular_ids = (~special_V).nonzero()
+    inputs[chosen] = _replace(targets, regular_ids=regular_ids, mask_id=masking.mask_id, generator=generator)
     return inputs.view_as(ids_BL), chosen, targets
 
 
@@ -84,38 +98,10 @@ def attention_mask(segments_BL: Tensor) -> Tensor:
     return segments_BL[:, None, :, None] == segments_BL[:, None, None, :]
 
 
-@dataclass(frozen=True)
-class Masking:
-    """How a vocabulary is masked."""
-
-    probability: float
-    whole_words: bool
-    continues_word_V: Tensor
-    special_ids: Sequence[int]
-    cls_id: int
-    mask_id: int
-
-
-def masking_for(tokenizer: BertTokenizer, *, probability: float, whole_words: bool, vocab_size: int) -> Masking:
-    """The Masking for a tokenizer and a model's `vocab_size`, which may be larger than the tokenizer's."""
-    continues = torch.zeros(vocab_size, dtype=torch.bool)
-    continues[[index for piece, index in tokenizer.get_vocab().items() if piece.startswith("##")]] = True
-    unused = range(len(tokenizer), vocab_size)
-    cls_id, mask_id = (special_id(tokenizer, name) for name in ("cls", "mask"))
-    return Masking(probability, whole_words, continues, [*tokenizer.all_special_ids, *unused], cls_id, mask_id)
-
-
 def masked_batch(
-    blocks: np.ndarray,
-    step: int,
-    *,
-    batch_size: int,
-    seed: int,
-    masking: Masking,
-    device: torch.device,
-    length: int | None = None,
-    shard: Shard = UNSHARDED,
-) -> dict[str, Tensor]:
+    blocks: np.ndarray, step: int, *, batch_size: int, seed: int, masking: Masking, device: torch.device,
+    length: int | None = None, shard: Shard = UNSHARDED,
+) -> dict[str, Tensor]:  # fmt: skip
     """Step `step` of training on `blocks` [N, L], which each epoch visits in a new order and with new masks.
 
     With `length`, which divides L, the blocks are split into shorter ones, with as many tokens in all. A process gets
@@ -137,29 +123,16 @@ def growing_length(step: int, *, steps: int, longest: int, doublings: int) -> in
 
 
 def mask_blocks(
-    blocks_BL: np.ndarray,
-    *,
-    masking: Masking,
-    position: tuple[int, ...],
-    device: torch.device,
+    blocks_BL: np.ndarray, *, masking: Masking, position: tuple[int, ...], device: torch.device,
     shard: Shard = UNSHARDED,
-) -> dict[str, Tensor]:
+) -> dict[str, Tensor]:  # fmt: skip
     """The model's inputs [B, L], "predicted" [M] into the flattened inputs, "targets" [M] and "visible" [B, 1, L, L].
 
     Documents in one block do not attend to each other, and their positions start at 0. `position` seeds the masks. On
     the CPU: "tokens", the number of tokens in all blocks, and "weight" (Shard.weight).
     """
     ids_BL = torch.from_numpy(blocks_BL.astype(np.int64))
-    inputs_BL, predicted, targets = mask_tokens(
-        ids_BL,
-        probability=masking.probability,
-        whole_words=masking.whole_words,
-        continues_word_V=masking.continues_word_V,
-        special_ids=masking.special_ids,
-        mask_id=masking.mask_id,
-        vocab_size=len(masking.continues_word_V),
-        generator=generator(*position),
-    )
+    inputs_BL, predicted, targets = mask_tokens(ids_BL, masking=masking, generator=generator(*position))
     count, length = ids_BL.shape
     rows = shard.rows(count)
     first, last = rows.start * length, rows.stop * length

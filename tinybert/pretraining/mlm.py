@@ -76,25 +76,12 @@ def masked_logits(model: BertForPreTraining, batch: Batch) -> torch.Tensor:
 
 
 def pretrain(
-    model: BertForPreTraining,
-    blocks: np.ndarray,
-    *,
-    tokenizer: BertTokenizer,
-    steps: int,
-    batch_size: int,
-    learning_rate: float = 1e-3,
-    warmup: float = 0.1,
-    weight_decay: float = 0.01,
-    mask_probability: float = 0.2,
-    whole_words: bool = False,
-    length_doublings: int = 0,
-    dropout: float = 0.0,
-    seed: int = 0,
-    accelerator: Accelerator | None = None,
-    state: TrainState | None = None,
-    folder: Path | None = None,
+    model: BertForPreTraining, blocks: np.ndarray, *, tokenizer: BertTokenizer, steps: int, batch_size: int,
+    learning_rate: float = 1e-3, warmup: float = 0.1, weight_decay: float = 0.01, mask_probability: float = 0.2,
+    whole_words: bool = False, length_doublings: int = 0, dropout: float = 0.0, seed: int = 0,
+    accelerator: Accelerator | None = None, state: TrainState | None = None, folder: Path | None = None,
     progress: Progress | None = None,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float]]:  # fmt: skip
     """Pretrain `model` in place on packed `blocks` [N, L] of token ids, and return the training curve.
 
     With `length_doublings`, sequences start at L / 2^length_doublings tokens (see growing_length); a step has

@@ -6,32 +6,28 @@ for the embeddings, every layer and the head.
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import BertConfig, BertForPreTraining
 
 from tinybert.errors import InputError
+from tinybert.pruning.layers import choose_layers
 
 # Parameter name -> its axes, one letter each; "." is an axis that is kept whole.
 AXES = {
-    r"embeddings\.(word|position|token_type)_embeddings\.weight": ".H",
-    r"(LayerNorm|transform\.LayerNorm)\.(weight|bias)": "H",
+    r"(_embeddings|predictions\.decoder|seq_relationship)\.weight": ".H",
+    r"LayerNorm\.(weight|bias)": "H",
     r"attention\.self\.(query|key|value)\.weight": "AH",
     r"attention\.self\.(query|key|value)\.bias": "A",
     r"attention\.output\.dense\.weight": "HA",
     r"intermediate\.dense\.weight": "FH",
     r"intermediate\.dense\.bias": "F",
     r"(?<!attention\.)output\.dense\.weight": "HF",
-    r"output\.dense\.bias": "H",
     r"(pooler|transform)\.dense\.weight": "HH",
-    r"(pooler|transform)\.dense\.bias": "H",
-    r"predictions\.decoder\.weight": ".H",
-    r"predictions\.(decoder\.)?bias": ".",
-    r"seq_relationship\.weight": ".H",
-    r"seq_relationship\.bias": ".",
+    r"(output|pooler|transform)\.dense\.bias": "H",
+    r"(predictions|predictions\.decoder|seq_relationship)\.bias": ".",
 }
 
 
@@ -46,6 +42,21 @@ class Cut:
     num_attention_heads: int
 
 
+def prune(
+    teacher: BertForPreTraining, *, num_hidden_layers: int, hidden_size: int, intermediate_size: int,
+    num_attention_heads: int | None = None, keep_layers: str | list[int] = "uniform",
+) -> tuple[BertForPreTraining, Cut]:  # fmt: skip
+    """A student of this shape with weights of `teacher`, as many heads as it by default, and what it keeps.
+
+    Raises InputError when a size is above the teacher's, or `keep_layers` does not fit (see choose_layers).
+    """
+    layers = choose_layers(keep_layers, student=num_hidden_layers, teacher=teacher.config.num_hidden_layers)
+    heads = num_attention_heads or teacher.config.num_attention_heads
+    cut = first_channels(teacher.config, layers=layers, hidden_size=hidden_size, num_attention_heads=heads,
+                         intermediate_size=intermediate_size)  # fmt: skip
+    return apply_cut(teacher, cut), cut
+
+
 def first_channels(
     config: BertConfig, *, layers: list[int], hidden_size: int, num_attention_heads: int, intermediate_size: int
 ) -> Cut:
@@ -54,7 +65,11 @@ def first_channels(
     `config` is the teacher's. Heads that are wider or more than the teacher's are filled with its channels in order.
     Raises InputError when a width is above the teacher's.
     """
-    _require_not_wider(config, hidden_size=hidden_size, intermediate_size=intermediate_size)
+    sizes = {"hidden_size": hidden_size, "intermediate_size": intermediate_size}
+    wider = [f"{name} is {size}, the teacher's is {getattr(config, name)}" for name, size in sizes.items()
+             if size > getattr(config, name)]  # fmt: skip
+    if wider:
+        raise InputError(f"the student cannot be wider than its teacher: {'; '.join(wider)}")
     head, teacher_head = hidden_size // num_attention_heads, config.hidden_size // config.num_attention_heads
     if head <= teacher_head and num_attention_heads <= config.num_attention_heads:
         attention = [h * teacher_head + c for h in range(num_attention_heads) for c in range(head)]
@@ -69,12 +84,9 @@ def apply_cut(teacher: BertForPreTraining, cut: Cut) -> BertForPreTraining:
     The scores of a head are a sum over its channels divided by the root of their number. The queries of a head cut from
     D channels to d are multiplied by sqrt(D / d), which keeps the expected size of its scores.
     """
-    config: dict[str, Any] = teacher.config.to_dict() | {
-        "num_hidden_layers": len(cut.layers),
-        "hidden_size": len(cut.hidden),
-        "num_attention_heads": cut.num_attention_heads,
-        "intermediate_size": len(cut.intermediate),
-    }
+    sizes = {"num_hidden_layers": len(cut.layers), "hidden_size": len(cut.hidden),
+             "num_attention_heads": cut.num_attention_heads, "intermediate_size": len(cut.intermediate)}  # fmt: skip
+    config: dict[str, Any] = teacher.config.to_dict() | sizes
     student = BertForPreTraining(type(teacher.config)(**config))
     weights = teacher.state_dict()
     student.load_state_dict({name: _slice(weights, name, cut) for name in student.state_dict()})
@@ -82,42 +94,21 @@ def apply_cut(teacher: BertForPreTraining, cut: Cut) -> BertForPreTraining:
     return student
 
 
-def as_json(cut: Cut) -> dict[str, Any]:
-    """The fields of `cut` by name."""
-    return asdict(cut)
-
-
-def _require_not_wider(config: BertConfig, **sizes: int) -> None:
-    wider = [f"{name} is {size}, the teacher's is {getattr(config, name)}" for name, size in sizes.items()
-             if size > getattr(config, name)]  # fmt: skip
-    if wider:
-        raise InputError(f"the student cannot be wider than its teacher: {'; '.join(wider)}")
-
-
 def _slice(weights: dict[str, torch.Tensor], name: str, cut: Cut) -> torch.Tensor:
     source = re.sub(r"encoder\.layer\.(\d+)", lambda m: f"encoder.layer.{cut.layers[int(m[1])]}", name)
     kept = {"H": cut.hidden, "A": cut.attention, "F": cut.intermediate}
     weight = weights[source]
-    for axis, letter in enumerate(_axes(name)):
+    matches = [axes for pattern, axes in AXES.items() if re.search(rf"{pattern}$", name)]
+    assert len(matches) == 1, f"{name} matches {matches}"
+    for axis, letter in enumerate(matches[0]):
         if letter != ".":
             weight = weight.index_select(axis, torch.tensor(kept[letter]))
     return weight
 
 
-def _axes(name: str) -> str:
-    matches = [axes for pattern, axes in AXES.items() if re.search(rf"{pattern}$", name)]
-    assert len(matches) == 1, f"{name} matches {matches}"
-    return matches[0]
-
-
 def _keep_score_size(student: BertForPreTraining, teacher: BertForPreTraining) -> None:
-    ratio = _head_size(teacher.config) / _head_size(student.config)
-    for layer in student.bert.encoder.layer:
-        query: nn.Linear = layer.get_submodule("attention.self.query")  # type: ignore[assignment]
-        with torch.no_grad():
-            query.weight.mul_(ratio**0.5)
-            query.bias.mul_(ratio**0.5)
-
-
-def _head_size(config: BertConfig) -> int:
-    return config.hidden_size // config.num_attention_heads
+    teacher_head, head = (model.config.hidden_size // model.config.num_attention_heads for model in (teacher, student))
+    with torch.no_grad():
+        for layer in student.bert.encoder.layer:
+            for weight in layer.get_submodule("attention.self.query").parameters():
+                weight.mul_((teacher_head / head) ** 0.5)

@@ -13,7 +13,12 @@ def choose_layers(rule: str | list[int], *, student: int, teacher: int) -> list[
     if student > teacher:
         raise InputError(f"num_hidden_layers is {student}, but the teacher has {teacher} layers")
     if isinstance(rule, list):
-        _require_valid(rule, student=student, teacher=teacher)
+        increasing = all(low < high for low, high in zip(rule, rule[1:], strict=False))
+        if len(rule) != student or not increasing or rule[-1] >= teacher:
+            raise InputError(
+                f"layers {rule}: expected {student} different numbers (num_hidden_layers) in increasing order, "
+                f"from 0 to {teacher - 1} (the teacher's layers)"
+            )
         return rule
     rules = {
         "first": range(student),
@@ -21,12 +26,3 @@ def choose_layers(rule: str | list[int], *, student: int, teacher: int) -> list[
         "uniform": [(m + 1) * teacher // student - 1 for m in range(student)],
     }
     return list(rules[rule])
-
-
-def _require_valid(layers: list[int], *, student: int, teacher: int) -> None:
-    increasing = all(low < high for low, high in zip(layers, layers[1:], strict=False))
-    if len(layers) != student or not increasing or layers[-1] >= teacher:
-        raise InputError(
-            f"layers {layers}: expected {student} different numbers (num_hidden_layers) in increasing order, "
-            f"from 0 to {teacher - 1} (the teacher's layers)"
-        )

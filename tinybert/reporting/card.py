@@ -5,15 +5,12 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from tinybert.reporting.formats import with_header
+from tinybert.reporting.onnx_card import LICENSE, with_header
 from tinybert.reporting.results import model_name
 
-LICENSE = "unknown"
-"""The hub's word. Only the publisher of a model knows the terms of its training texts."""
-
 TRAINING = {
-    (True, True): "distilled from its teacher on plain text and on this task",
-    (True, False): "distilled from its teacher on plain text and fine-tuned on this task's labels",
+    (True, True): "distilled from its teacher on unlabelled text and on this task",
+    (True, False): "distilled from its teacher on unlabelled text and fine-tuned on this task's labels",
     (False, True): "distilled from its teacher on this task",
     (False, False): "fine-tuned on this task's labels",
 }
@@ -43,27 +40,16 @@ def card(
     name, hub = f"{task}-{student}", evaluated["hub"]
     own = {model_name(model, student) for model in evaluated["compared"]}
     results = [
-        EvalResult(
-            task_type=hub["pipeline_tag"],
-            dataset_type=source["repository"] or "local",
-            dataset_name=str(source["name"]),
-            dataset_split=split,
-            dataset_revision=source["revision"],
-            metric_type=score,
-            metric_value=value,
-        )
+        EvalResult(task_type=hub["pipeline_tag"], dataset_type=source["repository"] or "local",
+                   dataset_name=str(source["name"]), dataset_split=split, dataset_revision=source["revision"],
+                   metric_type=score, metric_value=value)
         for score, value in evaluated["scores"]["student"].items()
-    ]
+    ]  # fmt: skip
     header = ModelCardData(
-        model_name=name,
-        library_name="transformers",
-        pipeline_tag=hub["pipeline_tag"],
-        license=LICENSE,
-        tags=["bert", "distillation"],
-        datasets=[source["repository"]] if source["repository"] else None,
-        metrics=[metric],
-        eval_results=results,
-    )
+        model_name=name, library_name="transformers", pipeline_tag=hub["pipeline_tag"], license=LICENSE,
+        tags=["bert", "distillation"], datasets=[source["repository"]] if source["repository"] else None,
+        metrics=[metric], eval_results=results,
+    )  # fmt: skip
     return with_header(
         header, "card.md", name=name, student=student, metric=metric, hub=hub, rows=evaluated["rows"],
         models={model: row for model, row in models.items() if model in own}, source=source, split=split,

@@ -7,10 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tinybert.errors import InputError
 
-TEXT_FIELDS = (
-    pa.field("text", pa.string(), nullable=False),
-    pa.field("text_pair", pa.string(), nullable=True),
-)
+TEXT_FIELDS = (pa.field("text", pa.string(), nullable=False), pa.field("text_pair", pa.string(), nullable=True))
+SHOWN_LABELS = 20  # an error message lists so many
 
 
 class Options(BaseModel):
@@ -34,6 +32,15 @@ class LengthEncoding(Options):
 
 class NoDecoding(Options):
     """How logits become predictions, for a kind that leaves no choice."""
+
+
+def column_names(columns: TextColumns) -> list[str]:
+    """The text or the pair of texts, and the label."""
+    return [*text_columns(columns.text), columns.label]
+
+
+def label_column(columns: TextColumns) -> str:
+    return columns.label
 
 
 def text_columns(text: str | tuple[str, str]) -> list[str]:

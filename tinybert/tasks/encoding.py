@@ -1,6 +1,7 @@
 """Text as token ids, and features of unequal length as one batch. B batch, C classes, L the longest feature."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -12,8 +13,7 @@ from transformers import BertTokenizer
 def plain_text_tokenizer(tokenizer: BertTokenizer) -> Tokenizer:
     """The tokenizer's backend without truncation and padding, for which "[SEP]" in a text is text.
 
-    It is a copy: truncation and the treatment of special tokens are state of a backend, and a tokenizer that is
-    saved later must not carry what an encoding set.
+    A copy, since these are state of a backend: a tokenizer saved later must not carry what an encoding set.
     """
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()
@@ -50,6 +50,16 @@ def pad_inputs(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
         "token_type_ids": pad(types, value=0, dtype=torch.long),
         "attention_mask": pad([[1] * len(sequence) for sequence in ids], value=0, dtype=torch.long),
     }
+
+
+def output_logits(outputs: Any) -> Tensor:
+    """The model's logits, [B, C], or [B, L, C] of one that predicts at each token."""
+    return outputs.logits
+
+
+def count_examples(batch: dict[str, Tensor]) -> Tensor:
+    """The number of examples, a scalar."""
+    return torch.ones_like(batch["labels"]).sum()
 
 
 def pad_teacher_logits(features: list[dict]) -> dict[str, Tensor]:

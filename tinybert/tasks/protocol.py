@@ -1,17 +1,18 @@
 """What a kind of task is: a folder tinybert/tasks/KIND with three modules, one for each Protocol below.
 
-rows.py is a TaskRows: it reads a source's rows into one table, without torch.
-model.py is a TaskModel: it turns rows into batches, batches into losses, and logits into predictions.
-metrics.py is a TaskMetrics: it scores predictions and shows them as text, with numpy alone.
-
-A new kind is a new folder; its modules are imported by name. They are three because a stage depends on the modules that
-it imports: an edited metric prepares no rows again, and an edited encoding leaves them alone too.
+rows.py, a TaskRows, reads a source's rows into one table, without torch. model.py, a TaskModel, turns rows into
+batches, batches into losses, and logits into predictions. metrics.py, a TaskMetrics, scores predictions and shows them
+as text, with numpy alone. A new kind is a new folder; its modules are imported by name. They are three because a stage
+depends on the modules that it imports: an edited metric prepares no rows again, and an edited encoding neither.
 
 A row is a dict by the columns of SCHEMA. A feature is one input of the model; a row has one, several (windows of a long
 text) or none. A prediction is what one row gets: a label, a number, a list of tags or an answer. `labels` are the
 class names in the order of the model's outputs, and empty for a kind without classes. B batch or resamples, C classes,
 L length, N rows.
 """
+
+# pyright: reportReturnType=false
+# (the methods of a Protocol are a signature and a docstring)
 
 from __future__ import annotations
 
@@ -30,50 +31,41 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Feature = dict[str, Any]
 Prediction = Any
+Logits = list[np.ndarray]
 
 
 class TaskRows(Protocol):
     """rows.py: a source's rows as one table. It imports neither torch nor transformers."""
 
-    @property
-    def SCHEMA(self) -> pa.Schema:
-        """Of the parquet file of each split."""
-        ...
+    SCHEMA: pa.Schema
+    """Of the parquet file of each split."""
 
     @property
     def Columns(self) -> type[BaseModel]:
         """`data.columns` of a task: the source's names for the columns that are read."""
-        ...
 
     @property
     def Encoding(self) -> type[BaseModel]:
         """`encoding` of a task: how text becomes token ids. Every field has a default; `max_length` is one of them."""
-        ...
 
     @property
     def Decoding(self) -> type[BaseModel]:
         """`decoding` of a task: how logits become predictions. Every field has a default."""
-        ...
 
     def column_names(self, columns: Any) -> list[str]:
         """The source's columns that read_row reads. `columns` is a Columns of this kind, here and below."""
-        ...
 
     def label_column(self, columns: Any) -> str | None:
         """The column whose class names, where the source has them, are `names` below; None where there is none."""
-        ...
 
     def read_row(self, row: Row, *, columns: Any, names: list[str] | None) -> Row:
         """A source's row as a row of SCHEMA. Raises InputError for a row that no model can learn from."""
-        ...
 
     def label_names(self, train_rows: list[Row], *, names: list[str] | None) -> list[str]:
         """`labels` of a task with these training rows. Raises InputError where they leave nothing to learn."""
-        ...
 
     def check_row(self, row: Row, *, labels: list[str]) -> None:
         """Raises InputError for a row, of any split, that a model of these labels can never get right."""
-        ...
 
 
 class TaskModel(Protocol):
@@ -82,50 +74,35 @@ class TaskModel(Protocol):
     @property
     def HEAD(self) -> type:
         """The class of Transformers by which a user loads a finished model."""
-        ...
 
     def build(self, checkpoint: str | Path, *, labels: list[str], seed: int) -> BertPreTrainedModel:
         """The BERT in a local folder with a head for these labels; a missing head is drawn from `seed`."""
-        ...
 
     # *_ beside **encoding leaves a kind free to name its own options: "any further arguments" to a type checker.
     def encode(
         self, rows: list[Row], *_: Any, tokenizer: BertTokenizer, labels: list[str], **encoding: Any
     ) -> list[Feature]:
         """Features with at least `row`, the row's index, `input_ids` and `token_type_ids`. `encoding`: of Encoding."""
-        ...
 
     def collate(self, features: list[Feature], *, pad_token_id: int) -> dict[str, Tensor]:
         """A batch: MODEL_INPUTS [B, L], the gold labels, and `teacher_logits` where the features carry them."""
-        ...
 
     def logits(self, outputs: Any) -> Tensor:
         """Logits from the model's outputs: [B, C], or [B, L, C] for a kind that predicts at each token."""
-        ...
 
     def count(self, batch: dict[str, Tensor]) -> Tensor:
         """Over how many examples both losses are the mean, a scalar."""
-        ...
 
     def hard_loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """The loss to the gold labels, a scalar that padding does not change."""
-        ...
 
     def soft_loss(self, logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
         """The loss to the batch's `teacher_logits`, a scalar that padding does not change."""
-        ...
 
     def decode(
-        self,
-        logits: list[np.ndarray],
-        *_: Any,
-        features: list[Feature],
-        rows: list[Row],
-        labels: list[str],
-        **decoding: Any,
+        self, logits: Logits, *_: Any, features: list[Feature], rows: list[Row], labels: list[str], **decoding: Any
     ) -> list[Prediction]:
         """One prediction for each row, from one array of logits without padding for each feature, [C] or [L, C]."""
-        ...
 
 
 class TaskMetrics(Protocol):
@@ -134,50 +111,39 @@ class TaskMetrics(Protocol):
     @property
     def NAMES(self) -> tuple[str, ...]:
         """The metrics that may be a task's `metric`: higher is better."""
-        ...
 
     @property
     def PIPELINE_TAG(self) -> str:
         """What the hub calls such a task."""
-        ...
 
     def baseline(self, train_rows: list[Row], rows: list[Row]) -> list[Prediction]:
         """A trivial prediction for each row, made from the gold labels of the training rows."""
-        ...
 
     def row_statistics(self, predictions: list[Prediction], rows: list[Row], *, labels: list[str]) -> np.ndarray:
         """What the metrics need to know of each row, [N, ...]."""
-        ...
 
     def reduce(self, statistics: np.ndarray, counts_BN: np.ndarray, *, labels: list[str]) -> dict[str, np.ndarray]:
         """Every metric [B], where row n counts counts_BN[b, n] times (float). One undefined for `labels` is absent."""
-        ...
 
     def confusion(self, predictions: list[Prediction], rows: list[Row], *, labels: list[str]) -> list[list[int]]:
         """Counts by gold class, then by predicted class, in the order of confusion_labels; [] without classes."""
-        ...
 
     def confusion_labels(self, labels: list[str]) -> list[str]:
         """The classes of the confusion matrix."""
-        ...
 
     def mistakes(
         self, predictions: list[Prediction], rows: list[Row], *, logits: list[Any], labels: list[str]
     ) -> list[float]:
         """How wrong each prediction is; 0 where it is right."""
-        ...
 
     def text(self, row: Row) -> str:
         """The row's input as text."""
-        ...
 
     def gold(self, row: Row) -> str:
         """The row's gold label as text."""
-        ...
 
     def shown(self, prediction: Prediction, row: Row) -> str:
         """The row's prediction as text."""
-        ...
 
 
 def scores(

@@ -4,7 +4,7 @@ import ctypes
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,30 +64,19 @@ def _multiplies_bfloat16() -> bool:
 
 def describe(accelerator: Accelerator) -> dict[str, Any]:
     """All that the bytes of a result depend on beside its inputs: hardware, threads, precision, versions."""
-    on_gpu = accelerator.device.type == "cuda"
+    on_gpu, supported = accelerator.device.type == "cuda", torch.cpu.get_capabilities()
+    instructions = [torch.backends.cpu.get_cpu_capability(), *(name for name in MULTIPLIERS if supported.get(name))]
     return {
         "processor": _processor(),
-        "instructions": _instructions(),
+        "instructions": " ".join(instructions),
         "gpu": torch.cuda.get_device_name(accelerator.device) if on_gpu else None,
         "threads": torch.get_num_threads(),
         "processes": accelerator.num_processes,
         "precision": "bfloat16" if accelerator.mixed_precision == "bf16" else "float32",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {package: _version(package) for package in PACKAGES},
+        "packages": {name: next((p.version for p in distributions(name=name)), None) for name in PACKAGES},
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _instructions() -> str:
-    supported = torch.cpu.get_capabilities()
-    return " ".join([torch.backends.cpu.get_cpu_capability(), *(name for name in MULTIPLIERS if supported.get(name))])
 
 
 def _processor() -> str:

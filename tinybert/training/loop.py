@@ -29,19 +29,10 @@ are clipped to this norm, BERT's."""
 
 
 def train(
-    objective: nn.Module,
-    *,
-    batches: Callable[[int], Batch],
-    steps: int,
-    learning_rate: float,
-    warmup: float,
-    weight_decay: float,
-    seed: int,
-    accelerator: Accelerator,
-    state: TrainState | None = None,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> Iterator[int]:
+    objective: nn.Module, *, batches: Callable[[int], Batch], steps: int, learning_rate: float, warmup: float,
+    weight_decay: float, seed: int, accelerator: Accelerator, state: TrainState | None = None,
+    folder: Path | None = None, progress: Progress | None = None,
+) -> Iterator[int]:  # fmt: skip
     """Train `objective` in place for `steps` steps, and yield the number of steps done after each.
 
     `objective(batch)` gives named losses, scalars; their sum is minimised. `batches(step)` gives a batch on the
@@ -51,8 +42,7 @@ def train(
 
     `learning_rate` is the peak, reached after the share `warmup` of the steps. The run resumes from the resume point in
     `folder`, `state` included, and leaves its last state there, so that a stage with two trainings can resume in the
-    second. Without a folder nothing is saved; without `progress` nothing is printed. Raises InputError when a loss is
-    not finite.
+    second; without a folder nothing is saved. Raises InputError when a loss is not finite.
     """
     tune_glibc(KEEP_FREED)
     state = state or TrainState()
@@ -152,8 +142,11 @@ class RunningLoss:
         rows = torch.stack([torch.stack(list(losses.values())) for losses in self._on_device.values()]).tolist()
         for (step, losses), row in zip(self._on_device.items(), rows, strict=True):
             self._last = dict(zip(losses, row, strict=True))
-            _require_finite(self._last, step=step)
             for name, loss in self._last.items():
+                if not math.isfinite(loss):
+                    raise InputError(
+                        f"step {step}: loss {name!r} is {loss}, training has diverged; lower its learning_rate"
+                    )
                 self.sums[name] = self.sums.get(name, 0.0) + loss
         self._on_device.clear()
 
@@ -161,9 +154,3 @@ class RunningLoss:
         """The losses of the last step, in words."""
         self.fetch()
         return "  ".join(f"{name} {loss:.3f}" for name, loss in self._last.items())
-
-
-def _require_finite(losses: dict[str, float], *, step: int) -> None:
-    for name, loss in losses.items():
-        if not math.isfinite(loss):
-            raise InputError(f"step {step}: loss {name!r} is {loss}, training has diverged; lower its learning_rate")

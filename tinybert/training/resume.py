@@ -71,8 +71,7 @@ class ResumePoint:
 
     def is_due(self, *, is_last: bool) -> bool:
         """Whether this process has to save after this step."""
-        waited = time.monotonic() - self._saved_at > self._wait
-        return self._accelerator.is_main_process and (is_last or waited)
+        return self._accelerator.is_main_process and (is_last or time.monotonic() - self._saved_at > self._wait)
 
     def save(self, objective: nn.Module, optimizer: Any, state: TrainState, *, step: int) -> None:
         """Save a training of which `step` steps are done."""
@@ -93,12 +92,10 @@ class ResumePoint:
             return None
         there, here = (machine | machine["packages"] for machine in (saved[1]["machine"], describe(self._accelerator)))
         changed = [name for name, value in here.items() if there.get(name) != value]
-        if not changed:
-            return saved
-        if self._progress:
+        if changed and self._progress:
             values = ", ".join(f"{n} {there.get(n)} (here {here[n]})" for n in changed if n != "packages")
             self._progress.note(f"{self._folder} is not used, it was saved with {values}")
-        return None
+        return None if changed else saved
 
 
 def _below(part: str, tensors: Tensors) -> Tensors:

@@ -39,11 +39,6 @@ def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str,
     return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
-def steps_in_epoch(count: int, *, batch_size: int) -> int:
-    """Batches that `count` rows make; the last may be smaller."""
-    return -(-count // batch_size)
-
-
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """The rows of each batch of an epoch, of similar length, in random order; one batch may be smaller.
 
@@ -52,10 +47,8 @@ def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: 
     order = permutation(len(lengths), seed, epoch)
     pools = [order[start : start + POOL * batch_size] for start in range(0, len(order), POOL * batch_size)]
     lengths_N = np.asarray(lengths)
-    batches: list[np.ndarray] = []
-    for pool in pools:
-        pool = pool[np.argsort(lengths_N[pool], kind="stable")]
-        batches += [pool[start : start + batch_size] for start in range(0, len(pool), batch_size)]
+    pools = [pool[np.argsort(lengths_N[pool], kind="stable")] for pool in pools]
+    batches = [pool[start : start + batch_size] for pool in pools for start in range(0, len(pool), batch_size)]
     return [batches[n] for n in permutation(len(batches), seed, epoch, 1)]
 
 

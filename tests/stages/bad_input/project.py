@@ -1,4 +1,4 @@
-"""A project as a user has it, and its stages run as DVC runs them."""
+"""A user's project, and its stages run as DVC runs them."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from stages.pipeline import plan
 from stages.pipeline.closure import Code
 from stages.pipeline.validation import read_file
 
-__all__ = ["edit", "leftovers", "make_plan", "refused", "stage", "start", "write"]
+__all__ = ["edit", "leftovers", "make_plan", "refused", "run_well", "stage", "start", "write"]
 
 
 def write(project: Path, files: dict[str, Any]) -> None:
@@ -41,14 +41,19 @@ def start(project: Path, *command: str, **environment: str) -> subprocess.Comple
 
 
 def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """The script of a stage, told its name as DVC tells it, after `plan`."""
+    """Run the script of a stage after `plan`, with its name in the environment."""
     if name != "plan":
         make_plan(project)
     return start(project, sys.executable, "-m", f"stages.{name.partition('@')[0]}", DVC_STAGE=name)
 
 
+def run_well(project: Path, name: str) -> None:
+    result = stage(project, name)
+    assert result.returncode == 0, result.stderr
+
+
 def refused(result: subprocess.CompletedProcess[str], name: str) -> str:
-    """The one message of a stage that refuses its input; it is all that stands on standard error."""
+    """The message of a stage that refuses its input, which is all of its standard error."""
     head = f"ERROR: {name}: "
     assert result.returncode == 1, result.stdout + result.stderr
     assert result.stderr.startswith(head), result.stderr
@@ -58,6 +63,5 @@ def refused(result: subprocess.CompletedProcess[str], name: str) -> str:
 
 
 def leftovers(project: Path, *outputs: str) -> list[str]:
-    """Which outputs are there all the same, and what is half-written."""
-    there = [output for output in outputs if (project / output).exists()]
-    return there + [path.name for path in project.rglob("*.partial")]
+    """Which of the outputs exist, and partial files."""
+    return [*filter(lambda output: (project / output).exists(), outputs), *map(str, project.rglob("*.partial"))]

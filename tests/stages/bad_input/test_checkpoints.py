@@ -1,73 +1,70 @@
-"""Checkpoints that cannot be started from, and students that cannot be cut, as a user meets them."""
+"""Checkpoints that no pipeline can start from, and students that cannot be cut out of them.
+
+What the files of a checkpoint may hold is in tests/tinybert/model/test_checkpoint_validation.py.
+"""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertForPreTraining, BertModel, BertTokenizer
 
 from stages import initialize, shrink
 from stages.pipeline.stage import Run
-from tests.stages.bad_input.project import edit, leftovers, refused, stage
+from tests.stages.bad_input.project import edit, leftovers, refused, run_well, stage
 from tinybert.errors import InputError
 from tinybert.tasks.classification.rows import SCHEMA
 from tinybert.tasks.tables import write_labels, write_rows
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "##a", "##b"]
-CONFIG = BertConfig(
-    vocab_size=len(PIECES),
-    max_position_embeddings=32,
-    num_hidden_layers=3,
-    hidden_size=12,
-    num_attention_heads=2,
-    intermediate_size=14,
-)
-SHAPE = {"vocab_size": 99, "lowercase": True, "hidden_size": 12, "num_hidden_layers": 3, "num_attention_heads": 2,
-         "intermediate_size": 14, "max_position_embeddings": 32, "seed": 1}  # fmt: skip
-RUN, SMALL = Run("", Path("unused")), Run("small", Path("unused"))
+IDS = {piece: number for number, piece in enumerate(PIECES)}
+SHAPE = {"vocab_size": len(PIECES), "max_position_embeddings": 32, "num_hidden_layers": 3, "hidden_size": 12,
+         "num_attention_heads": 2, "intermediate_size": 14}  # fmt: skip
+CONFIG = BertConfig.from_dict(SHAPE)
+STUDENT = {"num_hidden_layers": 2, "hidden_size": 12, "num_attention_heads": 2, "intermediate_size": 7}
+SOURCE = {"initialize": {"source": "data/bert", "scratch": None}}
 
 
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint in which nothing is wrong."""
+    """A valid checkpoint."""
     folder = tmp_path_factory.mktemp("bert")
     BertForPreTraining(CONFIG).save_pretrained(folder)
-    BertTokenizer(vocab={piece: number for number, piece in enumerate(PIECES)}).save_pretrained(folder)
+    BertTokenizer(vocab=IDS).save_pretrained(folder)
     return folder
 
 
 @pytest.fixture
 def source(project: Path, bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it in the project, where the test then is."""
-    folder = project / "data/bert"
-    folder.mkdir(parents=True)
-    for file in bert.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
+    """A copy of it at data/bert in the project, which is the working directory."""
     monkeypatch.chdir(project)
-    return folder
+    return shutil.copytree(bert, project / "data/bert")
 
 
-def message(*, scratch: dict[str, Any] | None = None) -> str:
-    """What `initialize` says of data/bert."""
-    given = {"initialize": {"source": "data/bert", "scratch": scratch}}
+def run_initialize(scratch: dict[str, Any] | None = None) -> None:
+    section = {"source": "data/bert", "scratch": scratch}
+    initialize.main(initialize.Parameters.model_validate({"initialize": section}), Run("", Path("unused")))
+
+
+def message(scratch: dict[str, Any] | None = None) -> str:
+    """Why `initialize` refuses data/bert."""
     with pytest.raises(InputError) as caught:
-        initialize.main(initialize.Parameters.model_validate(given), RUN)
+        run_initialize(scratch)
     assert leftovers(Path(), "models/tokenizer", "models/initial") == []
     return str(caught.value)
 
 
-def test_nothing_is_wrong_with_the_checkpoint_that_is_spoilt_here(source: Path):
-    given = {"initialize": {"source": "data/bert", "scratch": None}}
-    initialize.main(initialize.Parameters.model_validate(given), RUN)
+def test_a_valid_checkpoint_is_taken_as_it_is(source: Path):
+    run_initialize()
     assert (Path("models/initial") / "model.safetensors").read_bytes() == (source / "model.safetensors").read_bytes()
 
 
-def test_the_script_says_that_a_checkpoint_is_not_bert(project: Path, source: Path):
-    edit(project, {"initialize": {"source": "data/bert", "scratch": None}})
+def test_the_stage_refuses_a_checkpoint_that_is_not_bert(project: Path, source: Path):
+    edit(project, SOURCE)
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps(config | {"model_type": "gpt2"}))
     text = refused(stage(project, "initialize"), "initialize")
@@ -75,139 +72,99 @@ def test_the_script_says_that_a_checkpoint_is_not_bert(project: Path, source: Pa
     assert leftovers(project, "models/tokenizer", "models/initial") == []
 
 
-def test_a_checkpoint_with_pickled_weights_alone_is_refused(source: Path):
-    (source / "model.safetensors").unlink()
-    torch.save({}, source / "pytorch_model.bin")
-    assert message() == "data/bert: no model.safetensors in it; weights in other formats are not read"
-
-
-def test_a_checkpoint_cut_off_while_it_was_copied_is_refused(source: Path):
-    whole = (source / "model.safetensors").read_bytes()
-    (source / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    assert message().startswith("data/bert/model.safetensors: the weights cannot be read: ")
-
-
-def test_a_tokenizer_with_more_entries_than_embeddings_is_refused(source: Path):
-    more = [*PIECES, "##c", "##d"]
-    BertTokenizer(vocab={piece: number for number, piece in enumerate(more)}).save_pretrained(source)
+def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(source: Path):
+    BertTokenizer(vocab=IDS | {"##c": 33, "##d": 34}).save_pretrained(source)
     assert message() == (
         "data/bert: the tokenizer's ids go up to 34, the model's 33 embeddings to 32; they do not belong together"
     )
 
 
-def test_a_tokenizer_that_skips_ids_is_refused(source: Path):
-    ids = {piece: number for number, piece in enumerate(PIECES)} | {"##b": 40}
-    BertTokenizer(vocab=ids).save_pretrained(source)
-    assert message() == "data/bert: its vocabulary goes up to id 40, but no piece has id 32"
-
-
-def test_a_checkpoint_without_a_tokenizer_is_refused(source: Path):
-    (source / "tokenizer.json").unlink()
-    assert message() == "data/bert holds no BERT tokenizer: neither tokenizer.json nor vocab.txt is there"
-
-
 def test_a_shape_beside_a_checkpoint_is_refused(source: Path):
-    assert message(scratch=SHAPE) == (
+    assert message(SHAPE | {"lowercase": True, "seed": 1}) == (
         "params.yaml: initialize.scratch: expected null, got a shape: data/bert is not a corpus, and a checkpoint "
         "brings its own shape and vocabulary"
     )
 
 
-def test_the_script_says_that_a_checkpoint_has_fewer_layers_than_the_student(project: Path, bert: Path):
-    (project / "models").mkdir()
-    (project / "models/teacher").symlink_to(bert)
-    small = {"hidden_size": 12, "num_attention_heads": 2, "intermediate_size": 7}
-    edit(project, {"initialize": {"source": "data/bert", "scratch": None}})
-    edit(project, {f"students.small.{key}": value for key, value in (small | {"num_hidden_layers": 4}).items()})
-    text = refused(stage(project, "shrink@small"), "shrink@small")
-    assert text == "num_hidden_layers is 4, but the teacher has 3 layers"
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"num_hidden_layers": 4}, "num_hidden_layers is 4, but the teacher has 3 layers"),
+        (
+            {"hidden_size": 14, "intermediate_size": 15},
+            "the student cannot be wider than its teacher: "
+            "hidden_size is 14, the teacher's is 12; intermediate_size is 15, the teacher's is 14",
+        ),
+    ],
+    ids=["layers", "widths"],
+)
+def test_a_student_larger_than_the_checkpoint_is_refused(
+    project: Path, bert: Path, changes: dict[str, int], expected: str
+):
+    link(project, bert, "models/teacher")
+    edit(project, SOURCE | {f"students.small.{key}": value for key, value in (STUDENT | changes).items()})
+    assert refused(stage(project, "shrink@small"), "shrink@small") == expected
     assert leftovers(project, "models/shrunk") == []
 
 
-def a_task(project: Path, bert: Path, *models: str) -> None:
-    """What `prepare_task` and the stages before have made, where the checkpoint is each of the models."""
-    data = project / "data/tasks/library"
-    data.mkdir(parents=True)
-    rows = [{"text": "a b", "text_pair": None, "label": label} for label in ("bad", "good")]
-    for split in ("train", "validation", "test"):
-        write_rows(data / f"{split}.parquet", rows, SCHEMA)
-    write_labels(data, ["bad", "good"])
+def link(project: Path, bert: Path, *models: str) -> None:
+    """Put the checkpoint in the place of each of the models."""
     for model in models:
         (project / model).parent.mkdir(parents=True, exist_ok=True)
         (project / model).symlink_to(bert)
 
 
 def test_a_task_with_longer_inputs_than_the_checkpoint_has_positions_is_refused(project: Path, bert: Path):
-    a_task(project, bert, "models/teacher")
+    data = project / "data/tasks/library"
+    data.mkdir(parents=True)
+    rows = [{"text": "a b", "text_pair": None, "label": label} for label in ("bad", "good")]
+    for split in ("train", "validation", "test"):
+        write_rows(data / f"{split}.parquet", rows, SCHEMA)
+    write_labels(data, ["bad", "good"])
+    link(project, bert, "models/teacher")
     edit(project, {"tasks.library.encoding": {"max_length": 33}})
     text = refused(stage(project, "finetune_teacher@library"), "finetune_teacher@library")
     assert text == "params.yaml: tasks.library.encoding.max_length is 33, expected at most 32, the model's positions"
     assert leftovers(project, "models/tasks/library/teacher") == []
 
 
-def test_a_length_to_measure_above_the_checkpoints_positions_is_refused(project: Path, bert: Path):
-    a_task(project, bert, *(f"models/tasks/library/{name}" for name in ("teacher", "students/small", "onnx/small")))
+def test_a_measured_length_above_the_positions_of_the_checkpoint_is_refused(project: Path, bert: Path):
+    link(project, bert, *(f"models/tasks/library/{name}" for name in ("teacher", "students/small", "onnx/small")))
     edit(project, {"measure.lengths": [33, 16]})
     text = refused(stage(project, "measure@library-small"), "measure@library-small")
     assert text == "params.yaml: a length of measure.lengths is 33, expected at most 32, the model's positions"
     assert leftovers(project, "reports/tasks/library/students/small/measure.json") == []
 
 
-def test_a_student_wider_than_the_checkpoint_is_refused(project: Path, bert: Path, monkeypatch: pytest.MonkeyPatch):
-    (project / "models").mkdir()
-    (project / "models/teacher").symlink_to(bert)
-    monkeypatch.chdir(project)
-    wide = {"hidden_size": 14, "num_attention_heads": 2, "intermediate_size": 15}
-    given = {"student": {"num_hidden_layers": 2, "keep_layers": [0, 2]} | wide}
-    with pytest.raises(InputError) as caught:
-        shrink.main(shrink.Parameters.model_validate(given), SMALL)
-    assert str(caught.value) == (
-        "the student cannot be wider than its teacher: "
-        "hidden_size is 14, the teacher's is 12; intermediate_size is 15, the teacher's is 14"
-    )
-    assert leftovers(project, "models/shrunk") == []
-
-
-def pretrained(project: Path, *, steps: int) -> None:
-    """What `distill` starts from: a checkpoint without heads, pretrained for `steps` steps, and a cut of it."""
+def pretrain(project: Path, *, steps: int) -> set[str]:
+    """Make what `distill` reads from a checkpoint without heads; return the heads of the pretrained teacher."""
     BertModel(CONFIG).save_pretrained("data/bert")
-    edit(project, {"initialize": {"source": "data/bert", "scratch": None}, "compute.threads": 1})
-    edit(project, {"pretrain.steps": steps, "pretrain.length_doublings": 0, "distill.steps": 1})
-    initialize.main(initialize.Parameters.model_validate({"initialize": {"source": "data/bert", "scratch": None}}), RUN)
+    edit(project, SOURCE | {"compute.threads": 1, "pretrain.steps": steps, "pretrain.length_doublings": 0,
+                            "distill.steps": 1, "distill.losses.prediction": 0.5})  # fmt: skip
+    run_initialize()
     Path("data/packed").mkdir()
     for split in ("train", "heldout"):
         blocks = np.random.default_rng(1).integers(5, len(PIECES), (32, 16), dtype=np.uint16)
         blocks[:, 0], blocks[:, -1] = 2, 3
         np.save(f"data/packed/{split}.npy", blocks)
-    done = stage(project, "pretrain")
-    assert done.returncode == 0, done.stderr
-    small = {"num_hidden_layers": 2, "keep_layers": [0, 2], "hidden_size": 12, "num_attention_heads": 2}
-    shrink.main(shrink.Parameters.model_validate({"student": small | {"intermediate_size": 7}}), SMALL)
-
-
-def heads() -> set[str]:
-    """Which of the pretraining heads models/teacher holds."""
+    run_well(project, "pretrain")
+    parameters = shrink.Parameters.model_validate({"student": STUDENT | {"keep_layers": [0, 2]}})
+    shrink.main(parameters, Run("small", Path("unused")))
     names = load_file("models/teacher/model.safetensors")
     return {name.split(".")[1] for name in names if name.startswith("cls.")}
 
 
-def test_predictions_of_a_checkpoint_without_an_mlm_head_are_not_distilled(project: Path, source: Path):
-    pretrained(project, steps=0)
-    assert heads() == {"seq_relationship"}
-    edit(project, {"distill.losses.prediction": 0.5})
+def test_predictions_of_an_mlm_head_that_pretraining_has_trained_are_distilled(project: Path, source: Path):
+    assert pretrain(project, steps=1) == {"predictions", "seq_relationship"}
+    run_well(project, "distill@small")
+
+
+def test_predictions_of_a_teacher_without_an_mlm_head_are_not_distilled(project: Path, source: Path):
+    assert pretrain(project, steps=0) == {"seq_relationship"}
     assert refused(stage(project, "distill@small"), "distill@small") == (
-        "params.yaml: distill.losses.prediction is 0.5, but the teacher's checkpoint has no MLM head to learn from; "
+        "losses.prediction is 0.5, but the teacher's checkpoint has no MLM head to learn from; "
         "expected 0, or a teacher that was pretrained with one"
     )
     assert leftovers(project, "models/students", "reports/distill") == []
     edit(project, {"distill.losses.prediction": 0})
-    done = stage(project, "distill@small")
-    assert done.returncode == 0, done.stderr
-
-
-def test_predictions_of_a_head_that_pretraining_has_trained_are_distilled(project: Path, source: Path):
-    pretrained(project, steps=1)
-    assert heads() == {"predictions", "seq_relationship"}
-    edit(project, {"distill.losses.prediction": 0.5})
-    done = stage(project, "distill@small")
-    assert done.returncode == 0, done.stderr
+    run_well(project, "distill@small")

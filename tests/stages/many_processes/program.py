@@ -1,6 +1,7 @@
 """All training stages after each other as one stage, so that a test starts its processes once.
 
-Environment: LABEL and DROP are the training and its step at which the processes are killed.
+Environment: LABEL and DROP are the training and its step at which the processes are killed; FAIL is what goes wrong in
+each process, or in the second one, before any training.
 """
 
 import os
@@ -17,6 +18,7 @@ from stages import finetune_student
 from stages.pipeline.stage import Run, run
 from tests.stages.many_processes import tiny
 from tinybert.distillation import general
+from tinybert.errors import InputError
 from tinybert.finetuning import fit
 from tinybert.pretraining import mlm
 from tinybert.training import resume
@@ -29,6 +31,8 @@ class Parameters(BaseModel):
 
 
 def main(p: Parameters, run: Run) -> None:
+    if "FAIL" in os.environ:
+        _fail(os.environ["FAIL"], first=run.writes)
     resume.FIRST_WAIT = resume.COST = -1.0  # a resume point after each step
     if "DROP" in os.environ:
         for module in (mlm, general, finetune_student, fit):
@@ -39,6 +43,18 @@ def main(p: Parameters, run: Run) -> None:
         stage.main(stage.Parameters.model_validate(tiny.parameters(name)), instance)
         if distributed.is_initialized():
             distributed.barrier()  # what this stage has written, the next one reads
+
+
+def _fail(reason: str, *, first: bool) -> None:
+    if reason == "input":
+        raise InputError("row 3: expected a text, got nothing")
+    if reason == "disk":
+        raise OSError(28, "No space left on device", "models/teacher")
+    if first:
+        time.sleep(60)  # as in waiting for the other
+    if reason == "bug":
+        raise ZeroDivisionError
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _dropped(*arguments: Any, progress: Progress, **options: Any) -> Iterator[int]:

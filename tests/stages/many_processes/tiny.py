@@ -1,6 +1,6 @@
 """A folder with all that the training stages read, tiny; and their parameters."""
 
-import json
+import copy
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -24,39 +24,35 @@ COMPUTE = {"threads": 1, "precision": "float32"}
 TRAINING = {"learning_rate": 0.01, "warmup": 0.2, "weight_decay": 0.01, "dropout": 0.0, "seed": 3}
 MASKS = {"mask_probability": 0.2, "whole_words": False}
 INTERMEDIATE = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
-LAYER_MAP = {"teacher_layers": "uniform"}
 STEPS = 8
-KEYS = {"pretrain": "", "shrink": "s", "distill": "s", "finetune_teacher": "t", "finetune_student": "t-s"}
-"""The instance of each stage, of the one task `t` and the one student `s`."""
-
-
-def pretrain(**changes: Any) -> dict[str, Any]:
-    own = {"steps": STEPS, "batch_size": 5, "length_doublings": 1}
-    return {"compute": COMPUTE, "pretrain": TRAINING | MASKS | own | changes}
-
-
-def distill(**changes: Any) -> dict[str, Any]:
-    own = {"steps": STEPS, "batch_size": 5, "temperature": 2.0, "losses": INTERMEDIATE | {"prediction": 1.0}}
-    return {"compute": COMPUTE, "distill": TRAINING | MASKS | own | changes, "student": LAYER_MAP}
-
-
-def finetune_teacher(**changes: Any) -> dict[str, Any]:
-    own = TRAINING | {"epochs": 2, "batch_size": 4} | changes
-    return {"compute": COMPUTE, "task": {**TASK, "teacher": own}}
-
-
-def finetune_student(**changes: Any) -> dict[str, Any]:
-    shared = {name: TRAINING[name] for name in ("weight_decay", "dropout", "seed")}
-    phase = {"batch_size": 4, "learning_rate": 0.01, "warmup": 0.2}
-    own = shared | {
-        "distill": True,
-        "intermediate": phase | {"epochs": 1, "losses": INTERMEDIATE},
-        "prediction": phase | {"epochs": 2, "temperature": 2.0, "soft": 1.0, "hard": 0.5},
-    }
-    return {"compute": COMPUTE, "student": LAYER_MAP, "task": {**TASK, "student": own | changes}}
-
-
 TASK = {"kind": "classification", "metric": "accuracy", "encoding": {"max_length": 12}, "decoding": {}}
+PHASE = {"batch_size": 4, "learning_rate": 0.01, "warmup": 0.2}
+SECTIONS: dict[str, dict[str, Any]] = {
+    "pretrain": {"pretrain": TRAINING | MASKS | {"steps": STEPS, "batch_size": 5, "length_doublings": 1}},
+    "distill": {
+        "student": {"teacher_layers": "uniform"},
+        "distill": TRAINING | MASKS | {"steps": STEPS, "batch_size": 5, "temperature": 2.0,
+                                       "losses": INTERMEDIATE | {"prediction": 1.0}},
+    },
+    "finetune_teacher": {"task": TASK | {"teacher": TRAINING | {"epochs": 2, "batch_size": 4}}},
+    "finetune_student": {
+        "student": {"teacher_layers": "uniform"},
+        "task": TASK | {"student": {
+            **{name: TRAINING[name] for name in ("weight_decay", "dropout", "seed")},
+            "distill": True,
+            "intermediate": PHASE | {"epochs": 1, "losses": INTERMEDIATE},
+            "prediction": PHASE | {"epochs": 2, "temperature": 2.0, "soft": 1.0, "hard": 0.5},
+        }},
+    },
+}  # fmt: skip
+STAGES = list(SECTIONS)
+KEYS = {"pretrain": "", "shrink": "s", "distill": "s", "finetune_teacher": "t", "finetune_student": "t-s"}
+"""The instance of each stage, of the task `t` and the student `s`."""
+
+
+def parameters(stage: str) -> dict[str, Any]:
+    """A copy of the stage's parameters."""
+    return copy.deepcopy({"compute": COMPUTE} | SECTIONS[stage])
 
 
 def make(folder: Path) -> Path:
@@ -100,13 +96,3 @@ def _task(folder: Path, random: np.random.Generator) -> None:
         rows = [{"text": text, "text_pair": None, "label": f"{n % 3}"} for n, text in enumerate(texts)]
         write_rows(folder / f"{split}.parquet", rows, SCHEMA)
     write_labels(folder, ["0", "1", "2"])
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    from safetensors.torch import load_file
-
-    return load_file(folder / "model.safetensors")
-
-
-def parameters(stage: str, **changes: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(globals()[stage](**changes)))

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stages.pipeline.dependencies import Snapshot, check, content_hash, require_recorded, snapshot
+from stages.pipeline.dependencies import check, content_hash, require_recorded, snapshot
 from tinybert.errors import InputError
 
 
@@ -20,15 +21,7 @@ def dependencies(tmp_path: Path) -> list[Path]:
     return [tmp_path / "file", tmp_path / "folder"]
 
 
-def changed(before: Snapshot) -> str:
-    with pytest.raises(InputError) as caught:
-        check(before)
-    message, _, rest = str(caught.value).partition(" changed while the stage was running")
-    assert rest.endswith("run `dvc repro` again")
-    return message
-
-
-def test_what_stays_or_is_only_touched_is_no_change(dependencies: list[Path]):
+def test_a_dependency_that_is_only_touched_has_not_changed(dependencies: list[Path]):
     before = snapshot(dependencies)
     os.utime(dependencies[0], (1, 1))
     (dependencies[1] / "b").write_text("b")
@@ -37,60 +30,49 @@ def test_what_stays_or_is_only_touched_is_no_change(dependencies: list[Path]):
     check(before)
 
 
-def test_a_file_that_changes_is_named(dependencies: list[Path]):
+def swap(folder: Path) -> None:
+    (folder / "deep/a").write_text("b")
+    (folder / "b").write_text("a")
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (lambda folder: (folder.parent / "file").write_text("other"), ["file"]),
+        (lambda folder: (folder / "deep/a").write_text("c"), ["folder"]),
+        (lambda folder: (folder / "c").touch(), ["folder"]),
+        (lambda folder: (folder / "b").unlink(), ["folder"]),
+        (lambda folder: (folder / "b").rename(folder / "c"), ["folder"]),
+        (swap, ["folder"]),
+        (lambda folder: [(folder / "b").unlink(), (folder.parent / "file").write_text("other")], ["file", "folder"]),
+    ],
+    ids=["file", "content", "new", "gone", "renamed", "swapped", "both"],
+)
+def test_all_dependencies_that_changed_are_named(
+    dependencies: list[Path], change: Callable[[Path], object], names: list[str]
+):
     before = snapshot(dependencies)
-    dependencies[0].write_text("other")
-    assert changed(before) == str(dependencies[0])
+    change(dependencies[1])
+    with pytest.raises(InputError) as caught:
+        check(before)
+    message, _, rest = str(caught.value).partition(" changed while the stage was running")
+    assert message == ", ".join(str(path) for path in dependencies if path.name in names)
+    assert rest.endswith("run `dvc repro` again")
 
 
-@pytest.mark.parametrize("change", ["content", "new", "gone", "renamed", "swapped"])
-def test_a_folder_that_changes_is_named(dependencies: list[Path], change: str):
-    before = snapshot(dependencies)
-    folder = dependencies[1]
-    match change:
-        case "content":
-            (folder / "deep/a").write_text("c")
-        case "new":
-            (folder / "c").touch()
-        case "gone":
-            (folder / "b").unlink()
-        case "renamed":
-            (folder / "b").rename(folder / "c")
-        case "swapped":
-            (folder / "deep/a").write_text("b")
-            (folder / "b").write_text("a")
-    assert changed(before) == str(folder)
-
-
-def test_all_that_changed_is_named(dependencies: list[Path]):
-    before = snapshot(dependencies)
-    dependencies[0].write_text("other")
-    (dependencies[1] / "b").write_text("other")
-    assert changed(before) == f"{dependencies[0]}, {dependencies[1]}"
-
-
-def test_a_dependency_that_is_not_there_is_named(tmp_path: Path):
-    with pytest.raises(InputError, match=f"^{tmp_path}/x does not exist; this stage depends on it$"):
-        snapshot([tmp_path / "x"])
-
-
-def test_a_dependency_that_is_not_what_was_recorded_is_named_with_its_objects(tmp_path: Path):
+def test_a_dependency_that_differs_from_the_recorded_one_is_named_with_its_objects(tmp_path: Path):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a").write_text("a")
     (folder / "b").write_text("b")
-    recorded = content_hash(folder)
-    require_recorded(snapshot([folder]), {folder: recorded}, cache=tmp_path)
-    listing = tmp_path / recorded[:2] / recorded[2:]
+    recorded = {folder: content_hash(folder), tmp_path / "elsewhere": "0" * 32}
+    require_recorded(snapshot([folder]), recorded, cache=tmp_path)
+    listing = tmp_path / recorded[folder][:2] / recorded[folder][2:]
     listing.parent.mkdir()
     digests = {name: hashlib.md5(name.encode()).hexdigest() for name in "ab"}
     listing.write_text(json.dumps([{"md5": digest, "relpath": name} for name, digest in digests.items()]))
     (folder / "b").write_text("c")
     with pytest.raises(InputError) as caught:
-        require_recorded(snapshot([folder]), {folder: recorded}, cache=tmp_path)
-    object_ = tmp_path / digests["b"][:2] / digests["b"][2:]
-    assert str(caught.value).endswith(f"remove {folder} and {object_}, then run `dvc repro`")
-
-
-def test_what_dvc_has_not_recorded_is_not_compared(dependencies: list[Path], tmp_path: Path):
-    require_recorded(snapshot(dependencies), {tmp_path / "elsewhere": "0" * 32}, cache=tmp_path)
+        require_recorded(snapshot([folder]), recorded, cache=tmp_path)
+    damaged = tmp_path / digests["b"][:2] / digests["b"][2:]
+    assert str(caught.value).endswith(f"remove {folder} and {damaged}, then run `dvc repro`")

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from tinybert.data.datasets import class_names, open_split, require_columns, split_names
+from tinybert.data.datasets import class_names, hold_out, open_split, require_columns, subsample
 from tinybert.errors import InputError
 
 ROOT = Path(__file__).parents[3]
+SPLITS = ("train", "validation", "test")
 
 
 def rows_of(folder, *, config=None, split="train"):
@@ -30,6 +31,10 @@ def write(folder, **files):
         path = folder / name.replace("__", ".")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return folder
+
+
+def card(data_files):
+    return f"---\nconfigs:\n- config_name: a\n  data_files: {data_files}\n---\n"
 
 
 def zipped(**files):
@@ -51,22 +56,18 @@ def no_network(monkeypatch):
 
 def test_splits_are_told_by_the_names_of_the_files(tmp_path):
     write(tmp_path, train__csv="a\n1\n", dev__csv="a\n2\n", test__csv="a\n3\n", train__csv__dvc="outs:\n")
-    assert split_names(tmp_path, config=None) == ["train", "validation", "test"]
-    assert rows_of(tmp_path, split="validation") == [{"a": "2"}]
+    assert [rows_of(tmp_path, split=split) for split in SPLITS] == [[{"a": "1"}], [{"a": "2"}], [{"a": "3"}]]
+    with pytest.raises(InputError, match="has no split 'dev'; it has train, validation, test$"):
+        rows_of(tmp_path, split="dev")
 
 
-def test_links_into_a_cache_are_followed(tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "data").mkdir()
-    write(tmp_path / "cache", d41d8c="a\n1\n")
-    (tmp_path / "data/train.csv").symlink_to(tmp_path / "cache/d41d8c")
-    assert rows_of(tmp_path / "data") == [{"a": "1"}]
-
-
-def test_several_files_are_read_in_the_order_of_their_names(tmp_path):
+def test_several_files_are_read_in_the_order_of_their_names_and_links_into_a_cache_followed(tmp_path):
+    for folder in ("cache", "data"):
+        (tmp_path / folder).mkdir()
     for number in (2, 0, 1):
-        (tmp_path / f"train-0000{number}-of-00003.txt").write_text(f"{number}\n")
-    assert [row["text"] for row in rows_of(tmp_path)] == ["0", "1", "2"]
+        (tmp_path / f"cache/d41d8c{number}").write_text(f"{number}\n")
+        (tmp_path / f"data/train-0000{number}-of-00003.txt").symlink_to(tmp_path / f"cache/d41d8c{number}")
+    assert [row["text"] for row in rows_of(tmp_path / "data")] == ["0", "1", "2"]
 
 
 FEATURES = Features(
@@ -109,7 +110,6 @@ def repository(tmp_path):
 
 
 def test_a_repository_of_the_hub_reads_as_datasets_reads_it(repository, tmp_path_factory):
-    assert split_names(repository, config="first") == ["train", "heldout"]
     for config, split in [("first", "train"), ("first", "heldout"), ("second", "train")]:
         cache = str(tmp_path_factory.mktemp("cache"))
         stream = datasets.load_dataset(str(repository), config, split=split, streaming=True, cache_dir=cache)
@@ -122,10 +122,8 @@ def test_a_repository_of_the_hub_reads_as_datasets_reads_it(repository, tmp_path
 
 def test_class_names_are_those_of_the_column_or_of_its_lists(repository):
     _, features = open_split(repository, config="first", split="train")
-    assert class_names(features, column="label") == ["no", "yes"]
-    assert class_names(features, column="tags") == ["O", "B"]
-    assert class_names(features, column="tokens") is None
-    assert class_names(features, column="absent") is None
+    names = [class_names(features, column=column) for column in ("label", "tags", "tokens", "absent")]
+    assert names == [["no", "yes"], ["O", "B"], None, None]
     assert class_names(None, column="label") is None
 
 
@@ -204,16 +202,10 @@ def test_a_script_beside_the_data_is_not_run(tmp_path):
         ({"train__csv": "a\n1\n", "test__jsonl": '{"a": 1}\n'}, "same data file format for all splits"),
         ({"train-0__csv": "a\n1\n", "train-1__csv": "b\n1\n"}, "train-1.csv has the columns"),
         ({"README__md": "---\nconfigs: [\n---\n", "a__csv": "a\n1\n"}, "cannot be read as YAML"),
-        ({"README__md": "---\nconfigs:\n- config_name: a\n  data_files: https://x.y/a.csv\n---\n"}, "another machine"),
-        ({"README__md": "---\nconfigs:\n- config_name: a\n  data_files: hf://x/a.csv\n---\n"}, "another machine"),
-        ({"README__md": "---\nconfigs:\n- config_name: a\n  data_files: no.csv\n---\n"}, "Unable to find"),
-        (
-            {
-                "README__md": "---\nconfigs:\n- config_name: a\n  header: 1\n  data_files: a.csv\n---\n",
-                "a__csv": "a\n1\n",
-            },
-            "sets header to 1",
-        ),
+        ({"README__md": card("https://x.y/a.csv")}, "another machine"),
+        ({"README__md": card("hf://x/a.csv")}, "another machine"),
+        ({"README__md": card("no.csv")}, "Unable to find"),
+        ({"README__md": card("a.csv\n  header: 1"), "a__csv": "a\n1\n"}, "sets header to 1"),
     ],
 )
 def test_a_bad_folder_is_refused(tmp_path, content, message):
@@ -224,22 +216,24 @@ def test_a_bad_folder_is_refused(tmp_path, content, message):
 
 def test_a_file_outside_the_folder_is_refused(tmp_path):
     (tmp_path / "in").mkdir()
-    card = "---\nconfigs:\n- config_name: a\n  data_files: ../out.csv\n---\n"
     write(tmp_path, out__csv="a\n1\n")
-    write(tmp_path / "in", README__md=card, a__csv="a\n1\n")
+    write(tmp_path / "in", README__md=card("../out.csv"), a__csv="a\n1\n")
     with pytest.raises(InputError, match="outside the folder"):
         rows_of(tmp_path / "in")
 
 
-def test_a_missing_folder_and_an_unknown_configuration_are_refused(repository):
-    with pytest.raises(InputError, match="nowhere does not exist"):
-        rows_of(repository / "nowhere")
-    with pytest.raises(InputError, match="'third' not found. Available: .'first', 'second'."):
-        rows_of(repository, config="third")
-    with pytest.raises(InputError, match="among the available configs: .'first', 'second'."):
-        rows_of(repository)
-    with pytest.raises(InputError, match="single file and has no configuration 'first'"):
-        rows_of(repository / "other.parquet", config="first")
+@pytest.mark.parametrize(
+    ("path", "config", "message"),
+    [
+        ("nowhere", None, "nowhere does not exist"),
+        ("", "third", "'third' not found. Available: .'first', 'second'."),
+        ("", None, "among the available configs: .'first', 'second'."),
+        ("other.parquet", "first", "single file and has no configuration 'first'"),
+    ],
+)
+def test_a_missing_folder_and_an_unknown_configuration_are_refused(repository, path, config, message):
+    with pytest.raises(InputError, match=message):
+        rows_of(repository / path, config=config)
 
 
 def test_missing_columns_are_named():
@@ -272,3 +266,26 @@ def test_a_parquet_file_with_columns_that_datasets_does_not_know_is_refused(tmp_
         f"{path}: its schema cannot be read ({message}); expected types that the library datasets knows and, if there "
         "is metadata called 'huggingface', metadata that this library has written"
     )
+
+
+NUMBERED = [{"text": f"text {number}", "label": number % 3} for number in range(2000)]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+def test_the_held_out_rows_are_about_the_fraction_and_depend_on_no_other_row(fraction: float) -> None:
+    remaining, held_out = hold_out(NUMBERED, fraction=fraction)
+    assert sorted(remaining + held_out, key=NUMBERED.index) == NUMBERED
+    assert abs(len(held_out) - fraction * len(NUMBERED)) < 4 * (fraction * (1 - fraction) * len(NUMBERED)) ** 0.5
+    few = NUMBERED[::-7]
+    assert hold_out(few, fraction=fraction)[1] == [row for row in few if row in held_out]
+    assert hold_out([NUMBERED[0]] * 2, fraction=fraction) in (([NUMBERED[0]] * 2, []), ([], [NUMBERED[0]] * 2))
+
+
+def test_a_sample_keeps_the_order_grows_with_its_size_and_is_not_what_is_held_out() -> None:
+    samples = [subsample(NUMBERED, at_most=size) for size in (10, 100, 5000)]
+    assert [len(sample) for sample in samples] == [10, 100, 2000]
+    assert all(row in samples[1] for row in samples[0])
+    assert samples[1] == [row for row in NUMBERED if row in samples[1]]
+    assert sorted(subsample(NUMBERED[::-1], at_most=100), key=NUMBERED.index) == samples[1]
+    held_out = hold_out(NUMBERED, fraction=0.5)[1]
+    assert not any(row in held_out for row in samples[1])

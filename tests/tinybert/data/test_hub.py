@@ -57,12 +57,6 @@ class Hub(BaseHTTPRequestHandler):
     break_off: bool  # after half of each file
 
     def do_GET(self):
-        self.answer(with_content=True)
-
-    def do_HEAD(self):
-        self.answer(with_content=False)
-
-    def answer(self, *, with_content):
         if self.error:
             self.reply(self.error[0], {"X-Error-Code": self.error[1]}, b"")
         elif self.path.split("?")[0].endswith(f"/owner/name/tree/{REVISION}"):
@@ -74,16 +68,18 @@ class Hub(BaseHTTPRequestHandler):
         elif f"/resolve/{REVISION}/" in self.path:
             content = self.files[self.path.split(f"/resolve/{REVISION}/")[1]]
             headers = {"X-Repo-Commit": REVISION, "ETag": f'"{hashlib.sha1(content).hexdigest()}"'}
-            self.reply(200, headers, content, with_content=with_content)
+            self.reply(200, headers, content)
         else:
             self.reply(404, {}, b"")
 
-    def reply(self, status, headers, content, *, with_content=True):
+    do_HEAD = do_GET
+
+    def reply(self, status, headers, content):
         self.send_response(status)
         for name, value in (headers | {"Content-Length": str(len(content))}).items():
             self.send_header(name, value)
         self.end_headers()
-        if with_content:
+        if self.command == "GET":
             self.wfile.write(content[: len(content) // 2] if self.break_off and "/resolve/" in self.path else content)
 
     def log_message(self, format, *args):
@@ -93,10 +89,9 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache, no token, no progress bars."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    options = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_TOKEN_PATH": str(tmp_path / "token")}
+    for name, value in (options | {"HF_HUB_DISABLE_PROGRESS_BARS": True, "HF_HUB_OFFLINE": False}).items():
+        monkeypatch.setattr(constants, name, value)
     monkeypatch.delenv("HF_TOKEN", raising=False)
     return tmp_path / "cache"
 
@@ -117,56 +112,53 @@ def hub(cache, monkeypatch):
         thread.join()
 
 
-def lay_out(cache, files, *, type="model"):
-    """A cache as the hub's library leaves it: snapshots of links to blobs."""
-    repository = cache / f"{type}s--owner--name"
+def lay_out(cache, files):
+    """A model in a cache as the hub's library leaves it: snapshots of links to blobs."""
+    snapshot, blobs = (cache / "models--owner--name" / name for name in (f"snapshots/{REVISION}", "blobs"))
     for name, content in files.items():
-        blob = repository / "blobs" / hashlib.sha1(content).hexdigest()
-        link = repository / "snapshots" / REVISION / name
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        link.parent.mkdir(parents=True, exist_ok=True)
+        blob, link = blobs / hashlib.sha1(content).hexdigest(), snapshot / name
+        for folder in (blob.parent, link.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         blob.write_bytes(content)
         link.symlink_to(blob)
 
 
-def test_a_model_comes_without_pickles_code_and_copies_in_folders(hub, tmp_path):
+def test_a_model_comes_without_pickles_code_and_copies_in_folders_and_so_does_the_cache(hub, cache, tmp_path):
     download(tmp_path / "out", **SOURCE)
     assert contents(tmp_path / "out") == {name: MODEL[name] for name in DOWNLOADED}
-
-
-def test_files_that_are_left_out_do_not_even_reach_the_cache(hub, cache, tmp_path):
-    download(tmp_path / "out", **SOURCE)
     snapshot = next(cache.rglob("config.json")).parent
     assert sorted(path.name for path in snapshot.iterdir()) == sorted(DOWNLOADED)
 
 
-def test_a_data_set_comes_whole_but_for_code_pickles_and_pipelines(hub, tmp_path):
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (None, ["README.md", "data/train.parquet", "data/test.parquet"]),
+        (["data/t*n.parquet"], ["data/train.parquet"]),
+    ],
+)
+def test_a_data_set_comes_whole_but_for_code_pickles_and_pipelines_or_by_patterns(hub, tmp_path, files, expected):
     hub.files = DATASET
-    download(tmp_path / "out", **DATA_SOURCE)
-    assert sorted(contents(tmp_path / "out")) == ["README.md", "data/test.parquet", "data/train.parquet"]
-
-
-def test_patterns_choose_the_files(hub, tmp_path):
-    hub.files = DATASET
-    download(tmp_path / "out", **DATA_SOURCE, files=["data/t*n.parquet"])
-    assert contents(tmp_path / "out") == {"data/train.parquet": b"PAR1"}
-
-
-@pytest.mark.parametrize("pattern", ["nothing*", "x.pkl", "*.py"])
-def test_a_pattern_that_fits_no_file_is_refused(hub, tmp_path, pattern):
-    hub.files = DATASET
-    with pytest.raises(InputError, match="no file fits"):
-        download(tmp_path / "out", **DATA_SOURCE, files=["*.md", pattern])
+    download(tmp_path / "out", **DATA_SOURCE, files=files)
+    assert contents(tmp_path / "out") == {name: DATASET[name] for name in expected}
 
 
 @pytest.mark.parametrize(
-    ("missing", "message"),
-    [("model.safetensors", "has no weights in safetensors files"), ("config.json", "has no config.json")],
+    ("source", "missing", "message"),
+    [
+        *(
+            (DATA_SOURCE | {"files": ["*.md", pattern]}, "", "no file fits")
+            for pattern in ("nothing*", "x.pkl", "*.py")
+        ),
+        (SOURCE, "model.safetensors", "has no weights in safetensors files"),
+        (SOURCE, "config.json", "has no config.json"),
+    ],
 )
-def test_a_model_without_safetensors_or_configuration_is_refused(hub, tmp_path, missing, message):
-    hub.files = {name: content for name, content in MODEL.items() if name != missing}
+def test_a_repository_without_a_needed_file_is_refused(hub, tmp_path, source, missing, message):
+    files = DATASET if source["type"] == "dataset" else MODEL
+    hub.files = {name: content for name, content in files.items() if name != missing}
     with pytest.raises(InputError, match=message):
-        download(tmp_path / "out", **SOURCE)
+        download(tmp_path / "out", **source)
 
 
 @pytest.mark.parametrize(
@@ -204,35 +196,31 @@ def test_a_hub_that_does_not_answer_is_an_error(cache, tmp_path, monkeypatch):
         download(tmp_path / "out", **SOURCE)
 
 
-def offline(cache, target):
-    """The output of a process that downloads with HF_HUB_OFFLINE=1: nothing, or its error."""
-    program = (
-        "import sys, pathlib, json\n"
-        "from tinybert.data.hub import download\n"
-        "from tinybert.errors import InputError\n"
-        "try:\n"
-        "    download(pathlib.Path(sys.argv[1]), **json.loads(sys.argv[2]))\n"
-        "except InputError as error:\n"
-        "    print(error)\n"
-    )
-    command = [sys.executable, "-c", program, str(target), json.dumps(SOURCE)]
+OFFLINE = """
+import sys, pathlib, json
+from tinybert.data.hub import download
+download(pathlib.Path(sys.argv[1]), **json.loads(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("lost", "reason"),
+    [
+        ("", None),
+        ("vocab.txt", "the cache has lost vocab.txt"),
+        ("*", "the hub cannot be reached, and this machine's cache does not have all of it"),
+    ],
+)
+def test_offline_a_filled_cache_is_enough_and_a_missing_file_is_an_error(tmp_path, lost, reason):
+    cache, target = tmp_path / "cache", tmp_path / "out"
+    if lost != "*":
+        lay_out(cache, MODEL)
+    if lost == "vocab.txt":
+        next(cache.rglob(lost)).resolve().unlink()
+    command = [sys.executable, "-c", OFFLINE, str(target), json.dumps(SOURCE)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-
-
-def test_offline_a_filled_cache_is_enough(tmp_path):
-    lay_out(tmp_path / "cache", MODEL)
-    assert offline(tmp_path / "cache", tmp_path / "out") == ""
-    assert contents(tmp_path / "out") == {name: MODEL[name] for name in DOWNLOADED}
-
-
-def test_offline_an_empty_cache_is_an_error(tmp_path):
-    message = offline(tmp_path / "cache", tmp_path / "out")
-    assert "model owner/name at 0123" in message and "this machine's cache does not have all of it" in message
-    assert not (tmp_path / "out").exists()
-
-
-def test_offline_a_file_that_the_cache_has_lost_is_an_error(tmp_path):
-    lay_out(tmp_path / "cache", MODEL)
-    next((tmp_path / "cache").rglob("vocab.txt")).resolve().unlink()
-    assert "the cache has lost vocab.txt" in offline(tmp_path / "cache", tmp_path / "out")
+    result = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    error = f"tinybert.errors.InputError: model owner/name at {REVISION}: {reason}"
+    assert error in result.stderr if reason else result.stderr == ""
+    assert target.exists() == (lost != "*")
+    assert lost or contents(target) == {name: MODEL[name] for name in DOWNLOADED}

@@ -5,14 +5,18 @@ import gzip
 import json
 import lzma
 import os
+import random
 import tracemalloc
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Features, Value
 
-from tinybert.data.datasets import open_split, split_names
+from tinybert.data import documents, readers
+from tinybert.data.datasets import open_split
+from tinybert.data.documents import Writer, read_documents
 from tinybert.data.readers import read_rows
 from tinybert.errors import InputError
 
@@ -31,39 +35,42 @@ WRITTEN = {
 }
 
 
-def zstd(data):
-    return pa.compress(data, codec="zstd", asbytes=True)
+PACKERS = {
+    "": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress,
+    ".zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}  # fmt: skip
 
 
-PACKERS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstd}
-
-
-def rows_of(path):
+def rows_of(path, content=None):
+    """The rows of a file, which first gets the content."""
+    if content is not None:
+        path.write_bytes(content)
     return list(read_rows(path, features=None))
+
+
+def refuse(path, content, message="cannot be read to its end"):
+    with pytest.raises(InputError, match=message):
+        rows_of(path, content)
 
 
 @pytest.mark.parametrize("packing", PACKERS)
 @pytest.mark.parametrize("suffix", WRITTEN)
 def test_values_are_read_as_they_are_written(tmp_path, suffix, packing):
     path = tmp_path / f"train{suffix}{packing}"
-    path.write_bytes(PACKERS[packing](WRITTEN[suffix]))
-    assert rows_of(path) == ROWS
+    assert rows_of(path, PACKERS[packing](WRITTEN[suffix])) == ROWS
     for place in (tmp_path, path):
-        assert split_names(place, config=None) == ["train"]
         assert list(open_split(place, config=None, split="train")[0]) == ROWS
 
 
 @pytest.mark.parametrize("packing", PACKERS)
 def test_a_text_file_has_a_row_per_line(tmp_path, packing):
-    path = tmp_path / f"corpus.txt{packing}"
-    path.write_bytes(PACKERS[packing](b"\xef\xbb\xbfone\n\ntwo \r\nthree"))
-    assert [row["text"] for row in rows_of(path)] == ["one", "", "two ", "three"]
+    rows = rows_of(tmp_path / f"corpus.txt{packing}", PACKERS[packing](b"\xef\xbb\xbfone\n\ntwo \r\nthree"))
+    assert [row["text"] for row in rows] == ["one", "", "two ", "three"]
 
 
 def test_values_of_json_keep_their_types_and_a_missing_one_is_none(tmp_path):
-    path = tmp_path / "train.jsonl"
-    path.write_text('{"a": 1, "b": [1.5, null]}\n\n{"b": true, "c": "x"}\n')
-    assert rows_of(path) == [{"a": 1, "b": [1.5, None]}, {"a": None, "b": True, "c": "x"}]
+    rows = rows_of(tmp_path / "train.jsonl", b'{"a": 1, "b": [1.5, null]}\n\n{"b": true, "c": "x"}\n')
+    assert rows == [{"a": 1, "b": [1.5, None]}, {"a": None, "b": True, "c": "x"}]
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path):
@@ -97,31 +104,21 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     ],
 )
 def test_a_bad_file_is_refused(tmp_path, name, content, message):
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=message):
-        rows_of(path)
+    refuse(tmp_path / name, content, message)
 
 
 @pytest.mark.parametrize("packing", [packing for packing in PACKERS if packing])
 def test_a_truncated_packed_file_is_refused(tmp_path, packing):
     whole = PACKERS[packing](b"text\n" + os.urandom(30_000).hex().encode() + b"\n")
-    path = tmp_path / f"train.csv{packing}"
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="cannot be read to its end"):
-        rows_of(path)
+    refuse(tmp_path / f"train.csv{packing}", whole[: len(whole) // 2])
 
 
 def test_a_truncated_parquet_file_is_refused_also_where_its_end_is_whole(tmp_path):
     path = tmp_path / "train.parquet"
     pq.write_table(pa.table({"text": [str(number) for number in range(5000)]}), path, use_dictionary=False)
     whole = path.read_bytes()
-    path.write_bytes(whole[:-100])
-    with pytest.raises(InputError, match="cannot be read to its end"):
-        rows_of(path)
-    path.write_bytes(whole[:4] + b"\xff" * 2000 + whole[2004:])
-    with pytest.raises(InputError, match="cannot be read to its end"):
-        rows_of(path)
+    refuse(path, whole[:-100])
+    refuse(path, whole[:4] + b"\xff" * 2000 + whole[2004:])
 
 
 @pytest.mark.parametrize(
@@ -141,3 +138,29 @@ def test_a_parquet_file_that_is_not_as_declared_is_refused(tmp_path, written, de
     assert str(caught.value) == (
         f"{path}: column 'label' is not as the README declares it: {message}; expected {declared}"
     )
+
+
+@pytest.fixture
+def documents_on_disk(tmp_path, monkeypatch):
+    """40 row groups of 10 documents."""
+    monkeypatch.setattr(documents, "BUFFERED_CHARACTERS", 20_000)
+    generator, letters = random.Random(1), [chr(code) for code in range(0x4E00, 0x9000)]  # which do not compress
+    texts = ["".join(generator.choices(letters, k=2000)) for _ in range(400)]
+    with Writer(tmp_path / "train.parquet") as writer:
+        for text in texts:
+            writer.add(text)
+    return tmp_path / "train.parquet", texts
+
+
+def test_documents_come_back_in_their_order(documents_on_disk):
+    file, texts = documents_on_disk
+    assert list(read_documents(file, batch_size=7)) == texts
+
+
+@pytest.mark.parametrize("read", [partial(read_documents, batch_size=10), partial(read_rows, features=None)])
+def test_documents_and_rows_that_were_read_are_released(read, documents_on_disk, monkeypatch):
+    file, _ = documents_on_disk
+    monkeypatch.setattr(readers, "PARQUET_BATCH", 10)
+    before = pa.total_allocated_bytes()
+    held = max(pa.total_allocated_bytes() - before for _ in read(file))
+    assert held < file.stat().st_size / 4

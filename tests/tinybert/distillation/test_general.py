@@ -8,24 +8,23 @@ import torch
 from accelerate import Accelerator
 from transformers import BertConfig, BertForPreTraining, BertModel, BertTokenizer
 
-from tests.tinybert.distillation.conftest import BLOCKS
+from tests.tiny_bert import BLOCKS, CUT, same_weights
 from tinybert.distillation import general
 from tinybert.distillation.general import EQUAL_WEIGHTS, GeneralDistillation, corpus_targets, distill
-from tinybert.distillation.intermediate import IntermediateDistillation
-from tinybert.distillation.projections import for_channels
+from tinybert.distillation.intermediate import IntermediateDistillation, projections_for
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import load_checkpoint
 from tinybert.pretraining.masking import masked_batch, masking_for
 from tinybert.pruning.cut import apply_cut, first_channels
 from tinybert.training.loop import train
 
-LAYERS = [1, 4]
+LAYERS = CUT["layers"]
 
 
 def parts(teacher: BertForPreTraining) -> tuple[BertForPreTraining, torch.nn.ModuleList]:
     """A student and its projections."""
-    cut = first_channels(teacher.config, layers=LAYERS, hidden_size=20, num_attention_heads=4, intermediate_size=22)
-    return apply_cut(teacher, cut), for_channels(cut.hidden, teacher=36, states=3)
+    cut = first_channels(teacher.config, **CUT)
+    return apply_cut(teacher, cut), projections_for(cut.hidden, teacher=36, states=3)
 
 
 def test_distilling_is_training_on_masked_batches_with_their_targets(
@@ -36,23 +35,19 @@ def test_distilling_is_training_on_masked_batches_with_their_targets(
     curve = distill(student, teacher, BLOCKS, tokenizer=tokenizer, projections=projections, teacher_layers=LAYERS,
                     steps=5, batch_size=2)  # fmt: skip
 
-    reference, maps = parts(teacher)
-    inner = IntermediateDistillation(
-        maps, reference.config, teacher.config, teacher_layers=LAYERS, weights=EQUAL_WEIGHTS
-    )
+    other, maps = parts(teacher)
+    inner = IntermediateDistillation(maps, other.config, teacher.config, teacher_layers=LAYERS, weights=EQUAL_WEIGHTS)
     masking = masking_for(tokenizer, probability=0.2, whole_words=False, vocab_size=99)
 
     def batch(step: int):
         masked = masked_batch(BLOCKS, step, batch_size=2, seed=0, masking=masking, device=accelerator.device)
         return masked | corpus_targets(teacher, masked, layers=LAYERS, predictions=True, autocast=accelerator.autocast)
 
-    objective = GeneralDistillation(reference, inner, prediction=1.0, temperature=1.0)
+    objective = GeneralDistillation(other, inner, prediction=1.0, temperature=1.0)
     done = train(objective, batches=batch, steps=5, learning_rate=1e-3, warmup=0.1, weight_decay=0.01, seed=0,
                  accelerator=accelerator)  # fmt: skip
     assert list(done) == [row["step"] for row in curve] == [1, 2, 3, 4, 5]
-    for ours, expected in ((student, reference), (projections, maps)):
-        weights = expected.state_dict()
-        assert all(torch.equal(weight, weights[name]) for name, weight in ours.state_dict().items())
+    assert same_weights(student, other) and same_weights(projections, maps)
     assert not student.training
 
 

@@ -1,5 +1,6 @@
 """The objectives of distillation are the weighted sums of losses written out by hand, and train what they should."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForPreTraining, BertForSequenceClassification
 
-from tinybert.distillation import projections
+from tests.tiny_bert import same_weights
+from tinybert.distillation import intermediate as distillation
 from tinybert.distillation.general import GeneralDistillation, corpus_targets
-from tinybert.distillation.hooks import EMBEDDING, capture
-from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.intermediate import IntermediateDistillation, projections_for
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
 from tinybert.errors import InputError
@@ -19,41 +20,44 @@ from tinybert.finetuning.fit import TaskPrediction
 from tinybert.model.inputs import Batch, model_inputs
 from tinybert.tasks.classification import model as classification
 
+KEPT, LAYERS = [0, 3, 4, 7, 10], [1, 4]
 ONE = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
 ODD = {"embedding": 0.5, "hidden": 3.0, "attention": 0.25}
 PRECISE: Any = lambda: torch.autocast("cpu", enabled=False)  # noqa: E731
 
 
-def random_weights(model: Any) -> Any:
-    torch.manual_seed(6)
-    for weight in model.parameters():
-        nn.init.normal_(weight, std=0.2)
-    return model.eval()
+def test_the_students_channels_are_mapped_to_those_they_were_cut_from():
+    teacher, maps = torch.randn(2, 3, 11), projections_for(KEPT, teacher=11, states=3)
+    for projection in maps:
+        mapped = projection(teacher[..., KEPT])
+        others = [n for n in range(11) if n not in KEPT]
+        assert torch.equal(mapped[..., KEPT], teacher[..., KEPT])
+        assert torch.equal(mapped[..., others], torch.zeros(2, 3, 6))
+    assert len({id(weight) for weight in maps.parameters() if weight.requires_grad}) == 6  # none is shared
 
 
-@pytest.fixture
-def teacher(config: BertConfig) -> BertForPreTraining:
-    return random_weights(BertForPreTraining(config))
+def test_projections_come_back_as_they_were_saved(tmp_path: Path):
+    maps = projections_for(KEPT, teacher=11, states=12)  # more than ten: "10" sorts before "2"
+    for n, weight in enumerate(maps.parameters()):
+        nn.init.constant_(weight, n + 1.0)
+    distillation.save_projections(maps, tmp_path)
+    again = distillation.load_projections(tmp_path)
+    assert len(again) == 12 and same_weights(again, maps)
 
 
-def intermediate(student: Any, teacher: Any, layers: list[int], weights: dict[str, float]) -> IntermediateDistillation:
+def intermediate(student: Any, teacher: Any, weights: dict[str, float]) -> IntermediateDistillation:
     width, states = student.config.hidden_size, student.config.num_hidden_layers + 1
-    maps = projections.for_channels(list(range(width)), teacher=teacher.config.hidden_size, states=states)
-    return IntermediateDistillation(maps, student.config, teacher.config, teacher_layers=layers, weights=weights)
+    maps = projections_for(list(range(width)), teacher=teacher.config.hidden_size, states=states)
+    return IntermediateDistillation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
 
 
-def general(student: Any, teacher: Any, batch: Any, *, layers: list[int], weights: dict[str, float], prediction: float):
-    targets = corpus_targets(teacher, batch, layers=layers, predictions=prediction > 0, autocast=PRECISE)
-    inner = intermediate(student, teacher, layers, weights)
+def general(student: Any, teacher: Any, batch: Any, *, weights: dict[str, float], prediction: float):
+    targets = corpus_targets(teacher, batch, layers=LAYERS, predictions=prediction > 0, autocast=PRECISE)
+    inner = intermediate(student, teacher, weights)
     return GeneralDistillation(student, inner, prediction=prediction, temperature=2.0), batch | targets
 
 
-def test_a_student_that_is_its_teacher_has_no_loss(teacher: BertForPreTraining, batch: Batch):
-    objective, full = general(teacher, teacher, batch, layers=[0, 1, 2, 3, 4], weights=ONE, prediction=0.0)
-    assert {name: loss.item() for name, loss in objective(full).items()} == dict.fromkeys(ONE, 0.0)
-
-
-def by_hand(student: Any, teacher: Any, inputs: dict[str, Any], maps: Any, layers: list[int], real: Any, visible: Any):
+def by_hand(student: Any, teacher: Any, inputs: dict[str, Any], maps: Any, real: Any, visible: Any):
     """The weighted losses, from the hidden states that transformers returns and from recomputed queries and keys."""
     ours, theirs = (model.bert(**inputs, output_hidden_states=True).hidden_states for model in (student, teacher))
 
@@ -63,26 +67,23 @@ def by_hand(student: Any, teacher: Any, inputs: dict[str, Any], maps: Any, layer
     def scores(model: Any, n: int, hidden: torch.Tensor) -> torch.Tensor:
         attention = model.bert.encoder.layer[n].attention.self
         q, k = (x(hidden).unflatten(-1, (4, -1)).transpose(1, 2) for x in (attention.query, attention.key))
-        return q @ k.transpose(2, 3) / (hidden.shape[-1] / 4) ** 0.5
+        return (q @ k.transpose(2, 3) / (hidden.shape[-1] / 4) ** 0.5)[visible.expand(-1, 4, -1, -1)]
 
-    pairs, of_all_heads = list(enumerate(layers)), visible.expand(-1, 4, -1, -1)
+    pairs = list(enumerate(LAYERS))
     losses = {
         "embedding": error(maps[0](ours[0]), theirs[0]),
         "hidden": sum(error(maps[s + 1](ours[s + 1]), theirs[t + 1]) for s, t in pairs),
-        "attention": sum(
-            F.mse_loss(scores(student, s, ours[s])[of_all_heads], scores(teacher, t, theirs[t])[of_all_heads])
-            for s, t in pairs
-        ),
+        "attention": sum(F.mse_loss(scores(student, s, ours[s]), scores(teacher, t, theirs[t])) for s, t in pairs),
     }
     return {name: loss * ODD[name] for name, loss in losses.items()}
 
 
 def test_general_distillation_is_the_weighted_sum_over_layers(teacher: Any, student: Any, batch: Batch):
-    objective, full = general(student, teacher, batch, layers=[1, 4], weights=ODD, prediction=0.75)
+    objective, full = general(student, teacher, batch, weights=ODD, prediction=0.75)
     losses = objective.eval()(full)
     inputs = {name: batch[name] for name in ("input_ids", "position_ids")} | {"attention_mask": batch["visible"]}
     everything, maps = torch.ones_like(batch["input_ids"], dtype=torch.bool), objective.intermediate.projections
-    expected = by_hand(student, teacher, inputs, maps, [1, 4], everything, batch["visible"])
+    expected = by_hand(student, teacher, inputs, maps, everything, batch["visible"])
     ours, theirs = (m(**inputs).prediction_logits.flatten(0, 1)[batch["predicted"]] for m in (student, teacher))
     expected["prediction"] = 0.75 * soft_cross_entropy(ours, theirs, temperature=2.0)
     assert list(losses) == list(expected)
@@ -91,50 +92,48 @@ def test_general_distillation_is_the_weighted_sum_over_layers(teacher: Any, stud
 
 @pytest.mark.parametrize("name", ["embedding", "hidden", "attention"])
 def test_a_loss_of_weight_zero_is_not_computed(teacher: Any, student: Any, batch: Batch, name: str):
-    objective, full = general(student, teacher, batch, layers=[1, 4], weights=ONE | {name: 0.0}, prediction=0.0)
+    objective, full = general(student, teacher, batch, weights=ONE | {name: 0.0}, prediction=0.0)
     assert set(objective(full)) == set(ONE) - {name}
 
 
-def backward(losses: dict[str, torch.Tensor]) -> None:
+def without_gradient(losses: dict[str, torch.Tensor], module: nn.Module) -> set[str]:
+    """The weights of `module` that get no gradient of these losses."""
     torch.stack(list(losses.values())).sum().backward()
-
-
-def without_gradient(module: nn.Module) -> set[str]:
     return {name for name, weight in module.named_parameters() if weight.grad is None}
 
 
 def test_the_teacher_gets_no_gradient_and_the_student_all_it_uses(teacher: Any, student: Any, batch: Batch):
-    objective, full = general(student, teacher, batch, layers=[1, 4], weights=ODD, prediction=0.75)
-    backward(objective(full))
+    objective, full = general(student, teacher, batch, weights=ODD, prediction=0.75)
+    frozen = without_gradient(objective(full), objective)
     assert all(weight.grad is None for weight in teacher.parameters())
-    frozen = without_gradient(objective)
-    assert {name.split(".")[-3] for name in frozen} == {"pooler", "cls"}
-    assert len(frozen) == 4
+    assert {name.split(".")[-3] for name in frozen} == {"pooler", "cls"} and len(frozen) == 4
 
 
 def test_without_predictions_the_head_is_frozen_and_the_word_embeddings_train(teacher: Any, student: Any, batch: Batch):
-    objective, full = general(student, teacher, batch, layers=[1, 4], weights=ONE, prediction=0.0)
+    objective, full = general(student, teacher, batch, weights=ONE, prediction=0.0)
     assert "teacher_logits" not in full
-    backward(objective(full))
+    frozen = without_gradient(objective(full), student)
     assert student.bert.embeddings.word_embeddings.weight.grad.abs().sum() > 0
-    assert {name for name, _ in student.named_parameters() if "transform" in name} <= without_gradient(student)
+    assert {name for name, _ in student.named_parameters() if "transform" in name} <= frozen
 
 
 def test_attention_of_different_heads_is_refused_and_without_it_they_may_differ(teacher: Any, config: BertConfig):
-    student = BertForPreTraining(
-        BertConfig.from_dict(config.to_dict() | {"num_attention_heads": 6, "num_hidden_layers": 2})
-    )
+    shape = config.to_dict() | {"num_attention_heads": 6, "num_hidden_layers": 2}
+    student = BertForPreTraining(BertConfig.from_dict(shape))
     with pytest.raises(InputError, match="losses.attention is 0.25, but the student has 6 attention heads and the "
                        "teacher 4; expected 0, or equal numbers"):  # fmt: skip
-        intermediate(student, teacher, [1, 4], ODD)
-    intermediate(student, teacher, [1, 4], ODD | {"attention": 0.0})
+        intermediate(student, teacher, ODD)
+    intermediate(student, teacher, ODD | {"attention": 0.0})
 
 
 @pytest.fixture
 def pair(config: BertConfig) -> tuple[Any, Any]:
     """A fine-tuned teacher and a student of it, for two classes; the student has the teacher's width."""
-    small = BertConfig.from_dict(config.to_dict() | {"num_hidden_layers": 2})
-    return random_weights(BertForSequenceClassification(config)), random_weights(BertForSequenceClassification(small))
+    configs = config, BertConfig.from_dict(config.to_dict() | {"num_hidden_layers": 2})
+    teacher, student = (BertForSequenceClassification(config).eval() for config in configs)
+    for weight in [*teacher.parameters(), *student.parameters()]:
+        nn.init.normal_(weight, std=0.2)
+    return teacher, student
 
 
 def rows(*lengths: int, padded_to: int | None = None) -> Batch:
@@ -147,8 +146,8 @@ def rows(*lengths: int, padded_to: int | None = None) -> Batch:
 
 def task_losses(pair: tuple[Any, Any], batch: Batch) -> dict[str, torch.Tensor]:
     teacher, student = pair
-    objective = TaskIntermediateDistillation(student, intermediate(student, teacher, [1, 4], ODD)).eval()
-    return objective(batch | {"teacher": task_targets(teacher, batch, layers=[1, 4], autocast=PRECISE)})
+    objective = TaskIntermediateDistillation(student, intermediate(student, teacher, ODD)).eval()
+    return objective(batch | {"teacher": task_targets(teacher, batch, layers=LAYERS, autocast=PRECISE)})
 
 
 def test_task_distillation_is_the_weighted_sum_over_layers(pair: tuple[Any, Any]):
@@ -156,8 +155,8 @@ def test_task_distillation_is_the_weighted_sum_over_layers(pair: tuple[Any, Any]
     batch = rows(9, 5, 7)
     real = batch["attention_mask"].bool()
     visible = real[:, None, :, None] & real[:, None, None, :]
-    maps = intermediate(student, teacher, [1, 4], ODD).projections
-    expected = by_hand(student, teacher, model_inputs(batch), maps, [1, 4], real, visible)
+    maps = intermediate(student, teacher, ODD).projections
+    expected = by_hand(student, teacher, model_inputs(batch), maps, real, visible)
     torch.testing.assert_close(task_losses(pair, batch), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -166,21 +165,15 @@ def test_padding_changes_no_loss(pair: tuple[Any, Any]):
     torch.testing.assert_close(longer, shorter, rtol=1e-5, atol=1e-6)
 
 
-def test_task_distillation_trains_neither_teacher_nor_head(pair: tuple[Any, Any]):
+def test_task_distillation_trains_neither_teacher_nor_head_and_prediction_then_trains_all(pair: tuple[Any, Any]):
     teacher, student = pair
-    backward(task_losses(pair, rows(9, 5)))
+    names = without_gradient(task_losses(pair, rows(9, 5)), student)
     assert all(weight.grad is None for weight in teacher.parameters())
-    frozen = {name.rpartition(".")[0] for name in without_gradient(student)}
+    frozen = {name.rpartition(".")[0] for name in names}
     assert {"classifier", "bert.pooler.dense"} <= frozen
     assert not any("layer.0" in name or "embeddings" in name for name in frozen)
-
-
-def test_predictions_train_what_intermediate_distillation_froze(pair: tuple[Any, Any]):
-    teacher, student = pair
-    task_losses(pair, rows(9, 5))
-    assert not student.bert.pooler.dense.weight.requires_grad
-    backward(TaskPrediction(student, classification, hard=1.0, soft=0.0, temperature=1.0)(rows(9, 5, 7)))
-    assert without_gradient(student) == set()
+    objective = TaskPrediction(student, classification, hard=1.0, soft=0.0, temperature=1.0)
+    assert without_gradient(objective(rows(9, 5, 7)), student) == set()
 
 
 def test_fine_tuning_minimises_hard_and_soft_losses_by_their_weights(pair: tuple[Any, Any]):
@@ -192,15 +185,3 @@ def test_fine_tuning_minimises_hard_and_soft_losses_by_their_weights(pair: tuple
     objective = TaskPrediction(student, classification, hard=0.25, soft=2.0, temperature=3.0)
     torch.testing.assert_close(objective(batch | {"teacher_logits": theirs}), {"hard": 0.25 * hard, "soft": 2.0 * soft})
     assert set(TaskPrediction(student, classification, hard=1.0, soft=0.0, temperature=1.0)(batch)) == {"hard"}
-
-
-def test_the_targets_of_a_task_are_the_states_of_its_teacher(pair: tuple[Any, Any]):
-    teacher, _ = pair
-    batch = rows(9, 5)
-    targets = task_targets(teacher, batch, layers=[0, 3], autocast=PRECISE)
-    with capture(teacher.bert, [0, 3]) as states:
-        teacher.bert(**model_inputs(batch))
-    for part in ("hidden", "query", "key"):
-        assert list(getattr(targets, part)) == ([EMBEDDING, 0, 3] if part == "hidden" else [0, 3])
-        torch.testing.assert_close(getattr(targets, part), getattr(states, part))
-        assert not any(tensor.requires_grad or tensor.is_inference() for tensor in getattr(targets, part).values())

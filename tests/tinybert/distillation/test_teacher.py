@@ -1,33 +1,78 @@
-"""A teacher whose matrices are rounded once computes the bits of one that autocast rounds in every step."""
+"""Captured states are those that transformers returns itself; a teacher rounded once has the bits of autocast."""
 
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from transformers import (
-    BertConfig,
-    BertForPreTraining,
-    BertForQuestionAnswering,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-)
+import transformers
+from transformers import BertConfig, BertForPreTraining
 
 from tests.tiny_bert import INPUTS
 from tinybert.distillation.general import corpus_targets
-from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.distillation.teacher import EMBEDDING, attention_scores, capture, cast_linear_weights_to_bf16
 from tinybert.model.inputs import Batch
+
+BFLOAT16: Any = SimpleNamespace(mixed_precision="bf16")
+FLOAT32: Any = SimpleNamespace(mixed_precision="no")
+
+
+def test_states_are_those_of_transformers(teacher: BertForPreTraining):
+    with capture(teacher.bert, [1, 2, 4]) as states:
+        expected = teacher.bert(**INPUTS, output_hidden_states=True).hidden_states
+    assert list(states.hidden) == [EMBEDDING, 1, 2, 4]
+    for layer, hidden in states.hidden.items():
+        assert torch.equal(hidden, expected[layer + 1])
+    for kind, outputs in (("query", states.query), ("key", states.key)):
+        assert list(outputs) == [1, 2, 4]
+        for n, projected in outputs.items():
+            projection = teacher.bert.encoder.get_submodule(f"layer.{n}.attention.self.{kind}")
+            torch.testing.assert_close(projected, projection(expected[n]), rtol=1e-6, atol=1e-6)
+
+
+def test_the_softmax_of_the_scores_is_the_attention(teacher: BertForPreTraining):
+    with capture(teacher.bert, range(5)) as states:
+        teacher.bert(**INPUTS)
+    teacher.set_attn_implementation("eager")
+    attentions = teacher.bert(**INPUTS, output_attentions=True).attentions
+    padding = INPUTS["attention_mask"][:, None, None, :] == 0
+    for n, expected in enumerate(attentions):
+        scores = attention_scores(states.query[n], states.key[n], heads=4)
+        torch.testing.assert_close(scores.masked_fill(padding, -torch.inf).softmax(-1), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_scores_by_hand():
+    query, key = torch.tensor([[[1.0, 0, 2, 2], [0, 3, 1, 0]]]), torch.tensor([[[2.0, 1, 0, 4], [1, 1, 1, 1]]])
+    by_hand = torch.tensor([[[[2.0, 1], [3, 3]], [[8, 4], [0, 1]]]]) / 2**0.5
+    torch.testing.assert_close(attention_scores(query, key, heads=2), by_hand)
+
+
+def test_hooks_are_removed_also_when_the_forward_pass_fails(teacher: BertForPreTraining):
+    with suppress(KeyboardInterrupt), capture(teacher.bert, [0, 1]):
+        teacher.bert(**INPUTS)
+        raise KeyboardInterrupt
+    assert not any(module._forward_hooks for module in teacher.modules())
+
+
+def test_gradients_flow_through_copies_of_inference_tensors(teacher: BertForPreTraining):
+    with torch.inference_mode(), capture(teacher.bert, [2]) as states:
+        teacher.bert(**INPUTS)
+    copy = states.cloned()
+    for part in ("hidden", "query", "key"):
+        torch.testing.assert_close(getattr(copy, part), getattr(states, part))
+    weight = torch.ones(36, requires_grad=True)
+    (copy.hidden[2] * weight).sum().backward()
+    assert weight.grad is not None
+    torch.testing.assert_close(weight.grad, copy.hidden[2].sum((0, 1)))
 
 
 def autocast() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-BFLOAT16: Any = SimpleNamespace(mixed_precision="bf16")
-FLOAT32: Any = SimpleNamespace(mixed_precision="no")
-
-
 def test_the_targets_of_a_corpus_have_the_same_bits(teacher: BertForPreTraining, batch: Batch):
+    assert cast_linear_weights_to_bf16(teacher, FLOAT32) is teacher
     rounded = cast_linear_weights_to_bf16(teacher, BFLOAT16)
     targets, expected = (
         corpus_targets(model, batch, layers=[1, 4], predictions=True, autocast=autocast) for model in (rounded, teacher)
@@ -40,13 +85,9 @@ def test_the_targets_of_a_corpus_have_the_same_bits(teacher: BertForPreTraining,
     assert rounded.cls.predictions.decoder.weight.dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("head", [BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering])
-def test_the_predictions_of_a_fine_tuned_teacher_have_the_same_bits(config: BertConfig, head: Any):
-    teacher = head(config).eval()
+@pytest.mark.parametrize("head", ["SequenceClassification", "TokenClassification", "QuestionAnswering"])
+def test_the_predictions_of_a_fine_tuned_teacher_have_the_same_bits(config: BertConfig, head: str):
+    teacher = getattr(transformers, f"BertFor{head}")(config).eval()
     with torch.inference_mode(), autocast():
         outputs, expected = (m(**INPUTS).to_tuple() for m in (cast_linear_weights_to_bf16(teacher, BFLOAT16), teacher))
     assert all(torch.equal(logits, other) for logits, other in zip(outputs, expected, strict=True))
-
-
-def test_in_float32_a_teacher_is_not_copied(teacher: BertForPreTraining):
-    assert cast_linear_weights_to_bf16(teacher, FLOAT32) is teacher

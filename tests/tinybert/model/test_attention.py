@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import BertConfig, BertForPreTraining
 
-from tests.tiny_bert import CONFIG
+from tests.tiny_bert import INPUTS
 from tinybert.model import attention
 from tinybert.model.checkpoint import load_checkpoint, save
 
@@ -38,20 +38,17 @@ def test_outputs_and_gradients_in_bfloat16_are_those_of_float32_rounded_once():
         assert torch.equal(rounded.grad, part.grad.bfloat16())
 
 
-def test_a_model_with_it_computes_and_is_saved_as_one_without(tmp_path: Path):
-    torch.manual_seed(0)
-    save(BertForPreTraining(BertConfig.from_dict(CONFIG)).eval(), tmp_path / "plain")
+def test_a_model_with_it_computes_and_is_saved_as_one_without(config: BertConfig, tmp_path: Path):
+    save(BertForPreTraining(config), tmp_path / "plain")
     model = load_checkpoint(tmp_path / "plain").eval()
     plain = BertForPreTraining.from_pretrained(tmp_path / "plain", attn_implementation="sdpa").eval()
     assert model.config._attn_implementation == attention.NAME
-    ids = torch.arange(24).reshape(2, 12)
-    mask = torch.ones_like(ids)
-    mask[1, 7:] = 0
+    real = INPUTS["attention_mask"].bool()
     with torch.inference_mode():
-        logits, expected = (m(input_ids=ids, attention_mask=mask).prediction_logits for m in (model, plain))
+        logits, expected = (m(**INPUTS).prediction_logits for m in (model, plain))
         assert torch.equal(logits, expected)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            rounded = model(input_ids=ids, attention_mask=mask).prediction_logits
-    torch.testing.assert_close(rounded[mask.bool()].float(), expected[mask.bool()], rtol=0.05, atol=0.05)
+            rounded = model(**INPUTS).prediction_logits
+    torch.testing.assert_close(rounded[real].float(), expected[real], rtol=0.05, atol=0.05)
     save(model, tmp_path / "again")
     assert (tmp_path / "again/config.json").read_bytes() == (tmp_path / "plain/config.json").read_bytes()

@@ -1,4 +1,4 @@
-"""Malicious checkpoints are refused before anything is allocated, executed or read outside of their folder."""
+"""Bad checkpoints are refused with the reason, before anything is allocated, executed or read outside their folder."""
 
 import json
 import pickle
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertForPreTraining
 
 from tinybert.errors import InputError
@@ -42,14 +44,13 @@ def configure(folder: Path, **changes: Any) -> None:
         ({"intermediate_size": 10**12}, "intermediate.dense.weight has shape [52, 36], expected ["),
         ({"hidden_size": 4 * 10**12}, "word_embeddings.weight has shape [99, 36], expected [99, 4"),
         ({"num_hidden_layers": 10**7}, ": the weights have 5 layers, expected 10000000 by config.json"),
-        ({"num_hidden_layers": 4}, ": the weights have 5 layers, expected 4 by config.json"),
         ({"num_attention_heads": 7}, "config.json: hidden_size 36 is not divisible by num_attention_heads"),
         ({"num_attention_heads": 0}, "config.json: num_attention_heads is 0, expected a whole number above 0"),
-        ({"hidden_size": "36"}, "config.json: hidden_size is '36', expected a whole number above 0"),
         ({"hidden_size": True}, "config.json: hidden_size is True, expected a whole number above 0"),
         ({"hidden_act": "os.system"}, ": the checkpoint cannot be loaded: KeyError: "),
         ({"is_decoder": True}, "config.json: is_decoder is True, expected an encoder, without it"),
         ({"add_cross_attention": 1}, "config.json: add_cross_attention is 1, expected an encoder"),
+        ({"model_type": "roberta"}, "config.json: model_type is 'roberta', expected 'bert'"),
         ({"layer_norm_eps": "x"}, "config.json: layer_norm_eps is 'x', expected a number above 0 and below 1"),
     ],
 )
@@ -58,10 +59,13 @@ def test_a_configuration_that_differs_from_the_weights_is_refused(folder: Path, 
     assert message in refusal(folder)
 
 
-@pytest.mark.parametrize("content", ["[]", "[" * 100_000, '"bert"', "\x00"])
+@pytest.mark.parametrize("content", ["[]", '"bert"', "{", "[" * 100_000, "\x00"])
 def test_a_configuration_that_is_no_object_is_refused(folder: Path, content: str):
     (folder / "config.json").write_text(content)
-    assert refusal(folder).startswith(f"{folder}/config.json: ")
+    says = "holds no JSON object" if content in ("[]", '"bert"') else "not valid JSON: "
+    assert refusal(folder).startswith(f"{folder}/config.json: {says}")
+    (folder / "config.json").unlink()
+    assert refusal(folder) == f"{folder}: no config.json in it, so this is no checkpoint"
 
 
 @pytest.mark.parametrize("name", ["../other/model.safetensors", "/etc/passwd", "..", "weights.bin", 7, "a/../b"])
@@ -85,16 +89,24 @@ def test_a_missing_part_of_the_index_is_named(folder: Path):
     assert refusal(folder).startswith(f"{folder}/part-2.safetensors: the weights cannot be read: ")
 
 
-def test_a_tensor_that_claims_more_bytes_than_the_file_has_is_refused(folder: Path):
+def test_weights_that_are_cut_off_or_claim_more_bytes_than_there_are_are_refused(folder: Path):
     tensor = {"dtype": "F32", "shape": [2**40, 36], "data_offsets": [0, 2**40 * 36 * 4]}
     header = json.dumps({"bert.embeddings.word_embeddings.weight": tensor}).encode()
-    (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(header)) + header + bytes(64))
-    assert refusal(folder).startswith(f"{folder}/{WEIGHTS}: the weights cannot be read: ")
+    claims = [struct.pack("<Q", len(header)) + header + bytes(64), struct.pack("<Q", 2**62) + b"{}"]
+    whole = (folder / WEIGHTS).read_bytes()
+    for content in (*claims, b"", whole[:5], whole[: len(whole) // 2], whole[:-99]):
+        (folder / WEIGHTS).write_bytes(content)
+        assert refusal(folder).startswith(f"{folder}/{WEIGHTS}: the weights cannot be read: ")
 
 
-def test_a_header_that_claims_to_be_gigantic_is_refused(folder: Path):
-    (folder / WEIGHTS).write_bytes(struct.pack("<Q", 2**62) + b"{}")
-    assert refusal(folder).startswith(f"{folder}/{WEIGHTS}: the weights cannot be read: ")
+def test_weights_that_are_missing_or_of_another_shape_are_named(folder: Path):
+    weights, first, other = load_file(folder / WEIGHTS), "embeddings.LayerNorm.bias", "layer.3.intermediate.dense.bias"
+    kept = {name: weight for name, weight in weights.items() if not name.endswith((first, other))}
+    save_file(kept, folder / WEIGHTS, {"format": "pt"})
+    assert refusal(folder) == f"{folder}: the checkpoint lacks 2 of BERT's weights, the first is bert.{first}"
+    other = f"bert.encoder.{other}"
+    save_file(weights | {other: torch.zeros(50)}, folder / WEIGHTS, {"format": "pt"})
+    assert refusal(folder) == f"{folder}: {other} has shape [50], expected [52] by config.json"
 
 
 class Bomb:
@@ -107,7 +119,8 @@ def test_a_pickle_is_not_opened_whatever_it_is_called(folder: Path, name: str, m
     monkeypatch.chdir(folder)
     (folder / WEIGHTS).unlink()
     (folder / name).write_bytes(pickle.dumps(Bomb()))
-    refusal(folder)
+    says = "cannot be read: " if name == WEIGHTS else f"no {WEIGHTS} in it; weights in other formats are not read"
+    assert says in refusal(folder)
     assert not (folder / "exploded").exists()
 
 

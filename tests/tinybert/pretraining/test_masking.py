@@ -1,11 +1,12 @@
 """Masking: shares within the bounds of the binomial distribution, and properties of every token."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
-from tinybert.pretraining.masking import attention_mask, mask_tokens, positions, segments
+from tinybert.pretraining.masking import Masking, attention_mask, mask_tokens, positions, segments
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 VOCAB_SIZE = 37
@@ -21,16 +22,8 @@ def blocks(*, seed=0, shape=(600, 51)):
 
 
 def masked(ids, *, seed=1, probability=0.15, whole_words=False):
-    return mask_tokens(
-        ids,
-        probability=probability,
-        whole_words=whole_words,
-        continues_word_V=CONTINUES,
-        special_ids=[PAD, UNK, CLS, SEP, MASK],
-        mask_id=MASK,
-        vocab_size=VOCAB_SIZE,
-        generator=torch.Generator().manual_seed(seed),
-    )
+    masking = Masking(probability, whole_words, CONTINUES, [PAD, UNK, CLS, SEP, MASK], CLS, MASK)
+    return mask_tokens(ids, masking=masking, generator=torch.Generator().manual_seed(seed))
 
 
 def words_of(ids):
@@ -96,24 +89,12 @@ def test_with_whole_words_the_share_of_words_and_of_tokens_is_the_probability():
     assert abs(len(chosen) - 0.15 * lengths.sum().item()) < 4 * spread
 
 
-def test_whole_words_are_whole():
+@pytest.mark.parametrize("whole_words", [False, True])
+def test_whole_words_are_whole_and_else_their_pieces_are_chosen_independently(whole_words):
     ids = blocks()
-    chosen = set(masked(ids, whole_words=True)[1].tolist())
-    words = words_of(ids)
-    assert all(len(chosen & set(word)) in (0, len(word)) for word in words)
+    words, chosen = words_of(ids), set(masked(ids, whole_words=whole_words)[1].tolist())
+    assert all(len(chosen & set(word)) in (0, len(word)) for word in words) == whole_words
     assert sum(len(word) for word in words) == (ids > MASK).sum()
-
-
-def test_a_word_ends_with_its_row():
-    ids = torch.tensor([[10, 21, 22], [23, 24, 11]])
-    every = {tuple(masked(ids, seed=seed, probability=0.5, whole_words=True)[1].tolist()) for seed in range(60)}
-    first, second, third = (0, 1, 2), (3, 4), (5,)
-    assert every == {(), first, second, third, first + second, first + third, second + third, first + second + third}
-
-
-def test_without_whole_words_the_pieces_of_a_word_are_chosen_independently():
-    chosen = set(masked(blocks())[1].tolist())
-    assert any(0 < len(chosen & set(word)) < len(word) for word in words_of(blocks()))
 
 
 @pytest.mark.parametrize("whole_words", [False, True])
@@ -123,15 +104,17 @@ def test_the_seed_alone_decides(whole_words):
     assert not torch.equal(first[0], other[0])
 
 
-def test_a_masking_worked_by_hand():
-    ids = torch.tensor([[CLS, 10, 21, 22, SEP, CLS, 23, 11, SEP]])
-    for seed in range(40):
-        _, chosen, _ = masked(ids, seed=seed, probability=0.5, whole_words=True)
-        places = set(chosen.tolist())
-        assert len(places & {1, 2, 3}) in (0, 3)
-        assert places <= {1, 2, 3, 6, 7}
-    every = {tuple(masked(ids, seed=seed, probability=0.5, whole_words=True)[1].tolist()) for seed in range(60)}
-    assert every == {(), (6,), (7,), (6, 7), (1, 2, 3), (1, 2, 3, 6), (1, 2, 3, 7), (1, 2, 3, 6, 7)}
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [
+        ([[CLS, 10, 21, 22, SEP, CLS, 23, 11, SEP]], [(1, 2, 3), (6,), (7,)]),
+        ([[10, 21, 22], [23, 24, 11]], [(0, 1, 2), (3, 4), (5,)]),  # a word ends with its row
+    ],
+)
+def test_maskings_worked_by_hand_are_all_sets_of_words_and_no_other(ids, words):
+    draws = (masked(torch.tensor(ids), seed=seed, probability=0.5, whole_words=True) for seed in range(60))
+    sets = (tuple(sum(chosen, ())) for count in range(4) for chosen in itertools.combinations(words, count))
+    assert {tuple(chosen.tolist()) for _, chosen, _ in draws} == set(sets)
 
 
 def test_segments_positions_and_attention_worked_by_hand():

@@ -34,7 +34,7 @@ MACHINE = {
 }
 
 
-def finish(folder: Path, p: Parameters, *, hostile: bool = True) -> None:
+def finish(folder: Path, p: Parameters) -> None:
     """Write what the report reads into `folder`: of the tasks of SCORES and the students of WORSE that `p` has."""
     _curve(folder / "reports/pretrain/curve.tsv", {"loss": (8.9, 3.9)}, validated=False)
     _json(folder / "reports/pretrain/machine.json", MACHINE)
@@ -47,42 +47,39 @@ def finish(folder: Path, p: Parameters, *, hostile: bool = True) -> None:
         _curve(reports / "teacher/curve.tsv", LOSSES["teacher"], validated=True)
         _json(reports / "teacher/machine.json", MACHINE)
         for student in p.students:
-            text = HOSTILE if hostile else "numpy"
-            _student(reports / "students" / student, task, student, metric=section.metric, text=text)
+            _student(reports / "students" / student, task, student, metric=section.metric)
 
 
 def _distill(folder: Path) -> None:
-    losses = LOSSES["intermediate"] | {"prediction": (6.8, 4.6)}
-    _curve(folder / "curve.tsv", losses, validated=False)
+    _curve(folder / "curve.tsv", LOSSES["intermediate"] | {"prediction": (6.8, 4.6)}, validated=False)
     _json(folder / "machine.json", MACHINE)
     accuracy = {"teacher": {"accuracy": 0.25856, "loss": 5.1}, "student": {"accuracy": 0.23864, "loss": 5.3}}
     sizes = {"teacher": 5463554, "student": 1520130}
     _json(folder / "metrics.json", {"heldout_mlm": accuracy, "parameters": sizes})
 
 
-def _student(folder: Path, task: str, student: str, *, metric: str, text: str) -> None:
+def _student(folder: Path, task: str, student: str, *, metric: str) -> None:
     _curve(folder / "intermediate_curve.tsv", LOSSES["intermediate"], validated=False)
     _curve(folder / "curve.tsv", LOSSES["prediction"], validated=True)
     for name in ("machine", "evaluate_machine"):
         _json(folder / f"{name}.json", MACHINE)
     _json(folder / "metrics.json", evaluated(task, metric, student=student))
-    _json(folder / "findings.json", findings(task, text=text))
+    _json(folder / "findings.json", findings(task, text=HOSTILE))
     _json(folder / "measure.json", MEASURED)
 
 
 def evaluated(task: str, metric: str, *, student: str = "small") -> dict[str, Any]:
     """The metrics.json of evaluate."""
-    scores = dict(zip(MODELS, SCORES[task], strict=True))
-    for model in ("student", "student_int8"):
-        scores[model] = round(scores[model] - WORSE[student], 5)
+    worse = {model: WORSE[student] if model.startswith("student") else 0.0 for model in MODELS}
+    scores = {model: round(score - worse[model], 5) for model, score in zip(MODELS, SCORES[task], strict=True)}
     compared = {
         model: {"score": score, "interval": [round(score + by, 5) for by in (-0.03, 0.03)]}
         for model, score in scores.items()
     }
     for model in set(MODELS) - {"teacher"}:
         gap = round(scores[model] - scores["teacher"], 5)
-        retained = {"retained": round(scores[model] / scores["teacher"], 5), "difference": gap}
-        compared[model] |= retained | {"difference_interval": [round(gap + by, 5) for by in (-0.02, 0.02)]}
+        compared[model] |= {"retained": round(scores[model] / scores["teacher"], 5), "difference": gap}
+        compared[model]["difference_interval"] = [round(gap + by, 5) for by in (-0.02, 0.02)]
     return {
         "compared": compared,
         "hub": {"head": "AutoModelForSequenceClassification", "pipeline_tag": "text-classification"},
@@ -94,32 +91,22 @@ def evaluated(task: str, metric: str, *, student: str = "small") -> dict[str, An
 def findings(task: str, *, text: str) -> dict[str, Any]:
     """The findings.json of evaluate."""
     labels = [text, "pandas", "scipy", "torch"] if task != "answers" else []
-    matrix = [
-        [len(labels) * 30 if row == column else 4 + row for column in range(len(labels))] for row in range(len(labels))
-    ]
+    size = range(len(labels))
+    matrix = [[len(labels) * 30 if row == column else 4 + row for column in size] for row in size]
     long = f"Returns the sum of {text} over an axis, and a_very_long_name_without_any_space_{'x' * 80}.\nSecond line."
-    error = {
-        "mistake": 0.97,
-        "text": long,
-        "gold": text,
-        "predictions": {"baseline": "torch", "teacher": text, "student": "", "student_int8": "scipy"},
-    }
+    predictions = dict(zip(MODELS, ("torch", text, "", "scipy"), strict=True))
+    error = {"mistake": 0.97, "text": long, "gold": text, "predictions": predictions}
     counts = {model: matrix for model in ("teacher", "student")}
     return {"confusion": {"labels": labels, "counts": counts}, "errors": [error] * 3, "errors_of": "student"}
 
 
-def _latency(model: str, runtime: str, precision: str, median: float, *, length: int = 128) -> dict[str, Any]:
-    return {
-        **{"model": model, "runtime": runtime, "precision": precision, "length": length, "batch_size": 1},
-        **{"median_ms": median, "p95_ms": median * 1.2, "p99_ms": median * 1.6, "ratio": 9.0 / median},
-    }
+def _variant(variant: str, **figures: Any) -> dict[str, Any]:
+    return dict(zip(("model", "runtime", "precision"), variant.split("/"), strict=True)) | figures
 
 
-def _throughput(model: str, runtime: str, precision: str, speed: float) -> dict[str, Any]:
-    return {
-        **{"model": model, "runtime": runtime, "precision": precision, "length": 128, "batch_size": 32},
-        **{"sequences_per_second": speed, "ratio": speed / 150.0},
-    }
+def _latency(variant: str, median: float, *, length: int = 128) -> dict[str, Any]:
+    figures = {"median_ms": median, "p95_ms": median * 1.2, "p99_ms": median * 1.6, "ratio": 9.0 / median}
+    return _variant(variant, length=length, batch_size=1, **figures)
 
 
 MEASURED = {
@@ -130,23 +117,20 @@ MEASURED = {
     "machine": MACHINE,
     "threads": 2,
     "latency": [
-        _latency("teacher", "torch", "float32", 2.5, length=16),
-        _latency("student_int8", "onnxruntime", "int8", 0.3, length=16),
-        _latency("teacher", "torch", "float32", 9.0),
-        _latency("student", "torch", "float32", 3.0),
-        _latency("student", "onnxruntime", "float32", 2.0),
-        _latency("student_int8", "onnxruntime", "int8", 0.9),
+        _latency("teacher/torch/float32", 2.5, length=16),
+        _latency("student_int8/onnxruntime/int8", 0.3, length=16),
+        _latency("teacher/torch/float32", 9.0),
+        _latency("student/torch/float32", 3.0),
+        _latency("student/onnxruntime/float32", 2.0),
+        _latency("student_int8/onnxruntime/int8", 0.9),
     ],
     "processes": [
-        {"model": model, "runtime": runtime, "precision": precision, "load_ms": load, "peak_bytes": peak}
-        for model, runtime, precision, load, peak in (
-            ("teacher", "torch", "float32", 912.3, 512_000_000),
-            ("student_int8", "onnxruntime", "int8", 31.2, None),
-        )
+        _variant("teacher/torch/float32", load_ms=912.3, peak_bytes=512_000_000),
+        _variant("student_int8/onnxruntime/int8", load_ms=31.2, peak_bytes=None),
     ],
     "throughput": [
-        _throughput("teacher", "torch", "float32", 150.0),
-        _throughput("student_int8", "onnxruntime", "int8", 1900.0),
+        _variant(variant, length=128, batch_size=32, sequences_per_second=speed, ratio=speed / 150.0)
+        for variant, speed in (("teacher/torch/float32", 150.0), ("student_int8/onnxruntime/int8", 1900.0))
     ],
 }
 """The measure.json of measure."""

@@ -12,10 +12,10 @@ from benchmarks.clones import ENVIRONMENT
 from stages.report import Parameters, source_of
 from tests.readme import command
 from tests.tinybert.reporting.finished import evaluated
-from tests.tinybert.reporting.test_summary import results
+from tests.tinybert.reporting.test_results import results
 from tinybert.reporting.card import card
 from tinybert.reporting.onnx_card import onnx_card
-from tinybert.reporting.summary import headline
+from tinybert.reporting.results import headline
 
 HUB: dict[str, str | None] = {"name": "glue/sst2", "repository": "nyu-mll/glue", "revision": "0" * 40}
 
@@ -38,30 +38,22 @@ def student_card(
 
 def test_its_header_has_task_data_and_scores() -> None:
     header: Any = student_card(HUB).data
-    assert header.model_name == "library-small"
-    assert (header.pipeline_tag, header.library_name, header.license) == (
-        "text-classification",
-        "transformers",
-        "unknown",
-    )
-    assert header.datasets == ["nyu-mll/glue"]
-    assert header.metrics == ["accuracy"]
-    results = {result.metric_type: result for result in header.eval_results or []}
-    assert (results["accuracy"].metric_value, results["accuracy"].dataset_revision) == (0.69, "0" * 40)
-    assert results["accuracy"].dataset_type == "nyu-mll/glue"
+    assert (header.model_name, header.pipeline_tag) == ("library-small", "text-classification")
+    assert (header.library_name, header.license) == ("transformers", "unknown")
+    assert (header.datasets, header.metrics) == (["nyu-mll/glue"], ["accuracy"])
+    (accuracy,) = [result for result in header.eval_results or [] if result.metric_type == "accuracy"]
+    assert (accuracy.metric_value, accuracy.dataset_revision) == (0.69, "0" * 40)
+    assert accuracy.dataset_type == "nyu-mll/glue"
 
 
-def test_its_text_has_sizes_scores_with_intervals_and_usage() -> None:
+def test_its_text_has_sizes_scores_with_intervals_usage_and_training() -> None:
     text = student_card(HUB).text
     assert "| small | 0.690 | 0.660 to 0.720 | 1,520,130 | 56,623,104 | 6,090,000 |" in text
     assert "| baseline | 0.220 | 0.190 to 0.250 | - | - | - |" in text
     assert "AutoModelForSequenceClassification.from_pretrained(folder)" in text
     assert "per sequence of 64 tokens" in text
     assert "{{" not in text
-
-
-def test_its_text_says_where_the_student_was_distilled() -> None:
-    assert "then distilled from its teacher on plain text and on this task." in student_card(HUB).text
+    assert "then distilled from its teacher on unlabelled text and on this task." in text
     assert "then fine-tuned on this task's labels." in student_card(HUB, on_corpus=False, on_task=False).text
 
 

@@ -2,6 +2,7 @@
 
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,14 +22,8 @@ def tokenizer() -> BertTokenizer:
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(7)
-    config = BertConfig(
-        vocab_size=len(VOCABULARY),
-        hidden_size=36,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=37,
-        max_position_embeddings=64,
-    )
+    shape: dict[str, Any] = {"hidden_size": 36, "intermediate_size": 37, "max_position_embeddings": 64}
+    config = BertConfig(vocab_size=len(VOCABULARY), num_hidden_layers=2, num_attention_heads=4, **shape)
     folder = tmp_path_factory.mktemp("checkpoint")
     BertForMaskedLM(config).save_pretrained(folder)
     return folder

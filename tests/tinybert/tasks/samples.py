@@ -63,11 +63,9 @@ MAKERS: dict[str, Callable[[random.Random], Sample]] = {
     "regression": _numbers,
 }
 """By kind, which is the first word."""
-CASES = [
-    *[("classification", metric) for metric in ("accuracy", "f1_macro", "matthews")],
-    ("classification of two", "f1"),
-    *[("ner", metric) for metric in ner.NAMES],
-    *[("qa", metric) for metric in qa.NAMES],
-    *[("regression", metric) for metric in (*regression.NAMES, "mse")],
-]
+METRICS = {
+    "classification": ("accuracy", "f1_macro", "matthews"), "classification of two": ("f1",), "ner": ner.NAMES,
+    "qa": qa.NAMES, "regression": (*regression.NAMES, "mse"),
+}  # fmt: skip
+CASES = [(case, metric) for case, metrics in METRICS.items() for metric in metrics]
 """Every kind with every metric."""

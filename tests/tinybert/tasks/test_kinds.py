@@ -64,18 +64,27 @@ PER_TOKEN = ("ner", "qa")
 WITH_CLASSES = [kind for kind in KINDS if kind != "regression"]
 
 
-def encoded(kind: str, tokenizer) -> list[dict]:
+def encoded(kind: str, tokenizer, rows: list[dict] | None = None, *, max_length: int = 31) -> list[dict]:
     options = {"doc_stride": 7} if kind == "qa" else {}
-    return MODEL_OF[kind].encode(ROWS[kind], tokenizer=tokenizer, max_length=31, labels=LABELS[kind], **options)
+    encode, labels = MODEL_OF[kind].encode, LABELS[kind]
+    return encode(rows or ROWS[kind], tokenizer=tokenizer, max_length=max_length, labels=labels, **options)
 
 
 def with_teacher(kind: str, features: list[dict]) -> list[dict]:
     random = np.random.default_rng(5)
     lengths = [(len(feature["input_ids"]),) if kind in PER_TOKEN else () for feature in features]
-    return [
-        feature | {"teacher_logits": random.normal(size=(*length, WIDTH[kind])).astype(np.float32)}
-        for feature, length in zip(features, lengths, strict=True)
-    ]
+    logits = [random.normal(size=(*length, WIDTH[kind])).astype(np.float32) for length in lengths]
+    return [feature | {"teacher_logits": scores} for feature, scores in zip(features, logits, strict=True)]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def batch(kind: str, tokenizer) -> dict[str, torch.Tensor]:
+    return MODEL_OF[kind].collate(with_teacher(kind, encoded(kind, tokenizer)), pad_token_id=0)
 
 
 def random_logits(kind: str, batch: dict) -> torch.Tensor:
@@ -93,14 +102,12 @@ def certain_teacher(kind: str, batch: dict) -> torch.Tensor:
 
 def widened(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The batch with five more positions of padding after every row."""
-    fill = {"input_ids": 0, "token_type_ids": 0, "attention_mask": 0, "labels": -100, "teacher_logits": 0.0}
-    length = batch["input_ids"].shape[1]
-    return {
-        name: F.pad(value, (0, 0) * (value.ndim - 2) + (0, 5), value=fill[name])
-        if value.ndim > 1 and value.shape[1] == length
-        else value
-        for name, value in batch.items()
-    }
+    padded = dict(batch)
+    for name, value in batch.items():
+        if value.ndim > 1 and value.shape[1] == batch["input_ids"].shape[1]:
+            fill = -100 if name == "labels" else 0
+            padded[name] = F.pad(value, (0, 0) * (value.ndim - 2) + (0, 5), value=fill)
+    return padded
 
 
 def members(protocol: type) -> set[str]:
@@ -128,7 +135,6 @@ def test_every_kind_has_a_module_with_all_members_of_each_protocol(protocol: typ
         assert members(protocol) - vars(module).keys() == set()
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_every_field_of_encoding_and_decoding_has_a_default_and_is_an_argument(kind: str, tokenizer):
     encoding, decoding = ROWS_OF[kind].Encoding().model_dump(), ROWS_OF[kind].Decoding().model_dump()
     task, labels = MODEL_OF[kind], LABELS[kind]
@@ -140,7 +146,6 @@ def test_every_field_of_encoding_and_decoding_has_a_default_and_is_an_argument(k
 
 
 @pytest.mark.parametrize("length", ["64", 64.0, True])
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_length_must_be_an_integer_and_is_not_converted_to_one(kind: str, length: Any):
     others = {"doc_stride": 8} if kind == "qa" else {}
     encoding = ROWS_OF[kind].Encoding
@@ -148,7 +153,6 @@ def test_a_length_must_be_an_integer_and_is_not_converted_to_one(kind: str, leng
     assert refusals(encoding, {"max_length": length} | others) == [(("max_length",), "Input should be a valid integer")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_key_that_the_kind_does_not_know_is_refused(kind: str):
     for model in (ROWS_OF[kind].Columns, ROWS_OF[kind].Encoding, ROWS_OF[kind].Decoding):
         assert (("other",), "Extra inputs are not permitted") in refusals(model, {"other": 1})
@@ -161,8 +165,7 @@ def test_rows_and_metrics_import_neither_torch_nor_transformers():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_of_the_tasks_width(kind, checkpoint):
+def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_for_the_labels(kind, checkpoint):
     model: Any = MODEL_OF[kind].build(checkpoint, labels=LABELS[kind], seed=1)
     built, saved = model.bert.state_dict(), AutoModel.from_pretrained(checkpoint).state_dict()
     same = {name for name in built if torch.equal(built[name], saved[name])}
@@ -170,23 +173,17 @@ def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_of_the_tasks_width(
     head = model.qa_outputs if kind == "qa" else model.classifier
     assert (head.out_features, model.config.num_labels) == (WIDTH[kind], WIDTH[kind])
     assert model.config._attn_implementation == attention.NAME
+    if LABELS[kind]:
+        assert [model.config.id2label[index] for index in range(3)] == LABELS[kind]
+        assert model.config.label2id == {label: index for index, label in enumerate(LABELS[kind])}
 
 
-@pytest.mark.parametrize("kind", ["classification", "ner"])
-def test_build_writes_the_labels_into_the_config(kind, checkpoint):
-    config: Any = MODEL_OF[kind].build(checkpoint, labels=LABELS[kind], seed=1).config
-    assert [config.id2label[index] for index in range(3)] == LABELS[kind]
-    assert config.label2id == {label: index for index, label in enumerate(LABELS[kind])}
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_build_of_a_half_precision_checkpoint_is_float32(kind, checkpoint, tmp_path):
     AutoModel.from_pretrained(checkpoint, dtype=torch.bfloat16).save_pretrained(tmp_path)
     model = MODEL_OF[kind].build(tmp_path, labels=LABELS[kind], seed=1)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_hard_loss_of_an_unpadded_batch_is_that_of_transformers(kind, tokenizer, checkpoint):
     torch.manual_seed(11)
     module, model = MODEL_OF[kind], MODEL_OF[kind].build(checkpoint, labels=LABELS[kind], seed=1).eval()
@@ -195,7 +192,6 @@ def test_hard_loss_of_an_unpadded_batch_is_that_of_transformers(kind, tokenizer,
     torch.testing.assert_close(module.hard_loss(module.logits(outputs), batch), outputs.loss)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_padding_changes_no_loss(kind, tokenizer, checkpoint):
     torch.manual_seed(13)
     module, model = MODEL_OF[kind], MODEL_OF[kind].build(checkpoint, labels=LABELS[kind], seed=1).eval()
@@ -209,54 +205,41 @@ def test_padding_changes_no_loss(kind, tokenizer, checkpoint):
     torch.testing.assert_close(losses[1], losses[0])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_logits_at_padding_change_no_loss(kind, tokenizer):
+def test_logits_at_padding_change_no_loss(kind, batch):
     module = MODEL_OF[kind]
-    batch = module.collate(with_teacher(kind, encoded(kind, tokenizer)), pad_token_id=0)
     scores = random_logits(kind, batch)
     changed = scores.clone()
     if kind in PER_TOKEN:
         assert (batch["attention_mask"] == 0).any()
         changed[batch["attention_mask"] == 0] = 50.0
-    assert torch.equal(module.hard_loss(changed, batch), module.hard_loss(scores, batch))
-    assert torch.equal(
-        module.soft_loss(changed, batch, temperature=3.0), module.soft_loss(scores, batch, temperature=3.0)
-    )
+    for loss in (module.hard_loss, partial(module.soft_loss, temperature=3.0)):
+        assert torch.equal(loss(changed, batch), loss(scores, batch))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_batchs_loss_weighs_its_labelled_units_alike(kind, tokenizer):
-    module, features = MODEL_OF[kind], with_teacher(kind, encoded(kind, tokenizer))
-    batch = module.collate(features, pad_token_id=0)
-    scores = random_logits(kind, batch)
-    units = (batch["labels"] != -100).sum(dim=1) if kind == "ner" else torch.ones(len(features))
-    singles = [{name: value[index : index + 1] for name, value in batch.items()} for index in range(len(features))]
+def test_a_batchs_loss_weighs_its_labelled_units_alike(kind, batch):
+    module, scores, size = MODEL_OF[kind], random_logits(kind, batch), len(batch["input_ids"])
+    units = (batch["labels"] != -100).sum(dim=1) if kind == "ner" else torch.ones(size)
+    singles = [{name: value[index : index + 1] for name, value in batch.items()} for index in range(size)]
     for loss in (module.hard_loss, partial(module.soft_loss, temperature=1.5)):
         each = torch.stack([loss(scores[index : index + 1], single) for index, single in enumerate(singles)])
         torch.testing.assert_close(loss(scores, batch), (each * units).sum() / units.sum())
     assert module.count(batch).item() == units.sum()
 
 
-@pytest.mark.parametrize("kind", WITH_CLASSES)
-def test_soft_loss_against_a_certain_teacher_is_the_hard_loss(kind, tokenizer):
-    module = MODEL_OF[kind]
-    batch = module.collate(encoded(kind, tokenizer), pad_token_id=0)
+@pytest.mark.parametrize("kind", WITH_CLASSES, indirect=True)
+def test_soft_loss_against_a_certain_teacher_is_the_hard_loss(kind, batch):
+    module, scores = MODEL_OF[kind], random_logits(kind, batch)
     batch["teacher_logits"] = certain_teacher(kind, batch)
-    scores = random_logits(kind, batch)
     torch.testing.assert_close(module.soft_loss(scores, batch, temperature=1.0), module.hard_loss(scores, batch))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
-@pytest.mark.parametrize("kind", KINDS)
-def test_soft_loss_is_least_where_the_student_agrees_with_the_teacher(kind, temperature, tokenizer):
-    module = MODEL_OF[kind]
-    batch = module.collate(with_teacher(kind, encoded(kind, tokenizer)), pad_token_id=0)
+def test_soft_loss_is_least_where_the_student_agrees_with_the_teacher(kind, temperature, batch):
     student = batch["teacher_logits"].clone().requires_grad_()
-    module.soft_loss(student, batch, temperature=temperature).backward()
+    MODEL_OF[kind].soft_loss(student, batch, temperature=temperature).backward()
     torch.testing.assert_close(student.grad, torch.zeros_like(student), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_collate_takes_read_only_teacher_logits(kind, tokenizer):
     features = with_teacher(kind, encoded(kind, tokenizer))
     for feature in features:
@@ -266,7 +249,6 @@ def test_collate_takes_read_only_teacher_logits(kind, tokenizer):
         np.testing.assert_array_equal(row[: len(feature["teacher_logits"])], feature["teacher_logits"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_encoding_leaves_the_tokenizer_as_it_was(kind, tokenizer):
     before = tokenizer.backend_tokenizer.to_str()
     encoded(kind, tokenizer)
@@ -274,7 +256,6 @@ def test_encoding_leaves_the_tokenizer_as_it_was(kind, tokenizer):
     assert tokenizer("a [SEP]")["input_ids"].count(tokenizer.sep_token_id) == 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_special_tokens_spelt_out_in_a_text_are_text(kind, tokenizer):
     spelt = "[SEP] [MASK] [CLS] [PAD]"
     rows = {
@@ -283,8 +264,7 @@ def test_special_tokens_spelt_out_in_a_text_are_text(kind, tokenizer):
         "ner": [{"words": spelt.split(), "tags": ["O"] * 4}],
         "qa": [{"question": spelt, "context": spelt, "answers": []}],
     }
-    options = {"doc_stride": 7} if kind == "qa" else {}
-    (feature,) = MODEL_OF[kind].encode(rows[kind], tokenizer=tokenizer, max_length=64, labels=LABELS[kind], **options)
+    [feature] = encoded(kind, tokenizer, rows[kind], max_length=64)
     ids = feature["input_ids"]
     num_parts = 1 if kind == "ner" else 2
     assert [ids.count(tokenizer.convert_tokens_to_ids(token)) for token in spelt.split()] == [num_parts, 0, 1, 0]

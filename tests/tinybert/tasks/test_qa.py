@@ -42,19 +42,16 @@ def test_windows_are_doc_stride_apart_and_the_last_one_ends_with_the_context(tok
     assert features[1]["offsets"][:2].tolist() == [[6, 7], [8, 9]]
 
 
-def test_an_answer_cut_by_a_windows_edge_is_no_answer_there_and_whole_in_the_next(tokenizer):
-    features = encode([row(answer="h i")], tokenizer)
-    assert [(feature["start"], feature["end"]) for feature in features] == [(0, 0), (7, 8), (4, 5)]
+@pytest.mark.parametrize(("answer", "spans"), [(None, [(0, 0)] * 3), ("h i", [(0, 0), (7, 8), (4, 5)])])
+def test_an_answer_that_is_not_there_or_cut_by_a_windows_edge_is_at_the_first_position(tokenizer, answer, spans):
+    features = encode([row(answer=answer)], tokenizer)
+    assert [(feature["start"], feature["end"]) for feature in features] == spans
 
 
 def test_an_answer_inside_a_word_is_the_pieces_that_share_a_character_with_it(tokenizer):
     (feature,) = encode([row(answer="yl", context="a xylo b")], tokenizer)
     tokens = tokenizer.convert_ids_to_tokens(feature["input_ids"])
     assert tokens[feature["start"] : feature["end"] + 1] == ["##y", "##l"]
-
-
-def test_a_question_without_an_answer_points_at_the_first_position(tokenizer):
-    assert {(feature["start"], feature["end"]) for feature in encode([row(answer=None)], tokenizer)} == {(0, 0)}
 
 
 def test_a_long_question_is_cut_to_half_of_the_length(tokenizer):
@@ -99,12 +96,16 @@ def test_decoding_the_gold_positions_gives_back_the_answer(tokenizer, first, len
     assert decode(logits, features, rows) == [answer, "c"]
 
 
-def test_the_answer_comes_from_the_window_where_its_score_is_highest(tokenizer):
+def test_the_answer_comes_from_the_window_where_its_score_is_highest_and_is_held_against_the_lowest_null(tokenizer):
     rows = [row(answer=None)]
     features = encode(rows, tokenizer)
-    scores = [2.0, 3.0, 1.0]
-    logits = [pointing(feature, start=3, end=4, score=score) for feature, score in zip(features, scores, strict=True)]
+    logits = [
+        pointing(feature, start=3, end=4, score=score) for feature, score in zip(features, [2, 3, 1], strict=True)
+    ]
     assert decode(logits, features, rows) == ["d e"]
+    for window, null_score in zip(logits, [9.0, 2.5, 9.0], strict=True):
+        window[0] = null_score
+    assert decode(logits, features, rows, unanswerable=True) == ["d e"]
 
 
 def test_an_answer_is_spelt_as_the_context_spells_it(tokenizer):
@@ -138,12 +139,3 @@ def test_no_answer_is_given_only_where_allowed_and_where_the_first_position_scor
     logits = pointing(feature, start=4, end=4)
     logits[0] = null_score
     assert decode([logits], [feature], rows, unanswerable=unanswerable) == [answer]
-
-
-def test_the_null_score_is_the_lowest_over_the_windows(tokenizer):
-    rows = [row(answer=None)]
-    features = encode(rows, tokenizer)
-    logits = [pointing(feature, start=3, end=3) for feature in features]
-    for window, null_score in zip(logits, [5.0, 0.5, 5.0], strict=True):
-        window[0] = null_score
-    assert decode(logits, features, rows, unanswerable=True) == ["a"]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tiny_bert import MASKING
 from tinybert.finetuning.fit import TaskBatches
-from tinybert.pretraining.masking import Masking, mask_blocks
+from tinybert.pretraining.masking import mask_blocks
 from tinybert.tasks.classification import model as classification
 from tinybert.tasks.ner import model as ner
 from tinybert.tasks.qa import model as qa
@@ -15,7 +16,6 @@ from tinybert.tasks.regression import model as regression
 from tinybert.training.data_parallel import UNSHARDED, Shard, mean_over_processes
 
 CPU = torch.device("cpu")
-MASKING = Masking(0.4, False, torch.zeros(99, dtype=torch.bool), range(5), 2, 4)
 BLOCKS = np.random.default_rng(3).integers(5, 99, (7, 12)).astype(np.uint16)
 
 
@@ -24,13 +24,11 @@ def shards(count: int) -> list[Shard]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_every_row_is_in_one_shard(count: int) -> None:
+def test_every_row_is_in_one_shard_and_every_process_has_one(count: int) -> None:
     rows = [n for shard in shards(count) for n in range(7)[shard.rows(7)]]
     assert rows == list(range(7))
     assert all(shard.weight(7) == 1.0 for shard in shards(count))
-
-
-def test_a_process_without_rows_computes_the_first_with_weight_0() -> None:
+    # A process without rows computes the first with weight 0.
     assert [shard.rows(2) for shard in shards(3)] == [slice(0, 1), slice(0, 1), slice(1, 2)]
     assert [float(shard.weight(2)) for shard in shards(3)] == [0.0, 1.0, 1.0]
 
@@ -71,21 +69,13 @@ class TwoProcesses:
         return tensor + self._other
 
 
-def test_a_loss_weighs_as_many_elements_as_it_is_the_mean_of() -> None:
+@pytest.mark.parametrize(("other", "count"), [(4.0, 6), (0.0, 0)])  # of the second loss, which has no elements here
+def test_a_loss_weighs_as_many_elements_as_it_is_the_mean_of(other: float, count: int) -> None:
     losses, counts = torch.tensor([2.0, float("nan")], requires_grad=True), torch.tensor([3.0, 0.0])
-    accelerator: Any = TwoProcesses([[5.0 * 1, 4.0 * 6], [1, 6]])
+    accelerator: Any = TwoProcesses([[5.0 * 1, other * count], [1, count]])
     minimised, mean = mean_over_processes(losses, counts, accelerator)
-    assert mean.tolist() == [(2 * 3 + 5 * 1) / 4, 4.0]
+    assert mean.tolist() == [(2 * 3 + 5 * 1) / 4, other]
     assert minimised.item() == 2 * (2 * 3) / 4
-    minimised.backward()
-    assert losses.grad is not None and losses.grad.tolist() == [2 * 3 / 4, 0.0]
-
-
-def test_a_loss_that_is_a_mean_over_nothing_in_every_process_is_0() -> None:
-    losses, counts = torch.tensor([2.0, 7.0], requires_grad=True), torch.tensor([3.0, 0.0])
-    accelerator: Any = TwoProcesses([[5.0 * 1, 0.0], [1, 0]])
-    minimised, mean = mean_over_processes(losses, counts, accelerator)
-    assert mean.tolist() == [(2 * 3 + 5 * 1) / 4, 0.0]
     minimised.backward()
     assert losses.grad is not None and losses.grad.tolist() == [2 * 3 / 4, 0.0]
 

@@ -45,7 +45,6 @@ def confusion(predictions: list[str], rows: list[dict], *, labels: list[str]) ->
 
 
 def confusion_labels(labels: list[str]) -> list[str]:
-    """All of them."""
     return labels
 
 
@@ -65,12 +64,10 @@ def text(row: dict) -> str:
 
 
 def gold(row: dict) -> str:
-    """The label."""
     return row["label"]
 
 
 def shown(prediction: str, row: dict) -> str:
-    """The label."""
     return prediction
 
 

@@ -1,7 +1,6 @@
 """Classification of a text or a pair of texts: encoding, head, losses, decoding. B batch, C classes."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,17 +10,16 @@ from transformers import AutoModelForSequenceClassification, BertForSequenceClas
 
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import label_config, load_with_head
-from tinybert.tasks.encoding import encode_texts, pad_inputs, pad_teacher_logits
+from tinybert.tasks.encoding import count_examples, encode_texts, output_logits, pad_inputs, pad_teacher_logits
 
 HEAD = AutoModelForSequenceClassification
+logits, count = output_logits, count_examples
 
 
 def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSequenceClassification:
     """A classifier of these labels on the BERT in a local folder; a missing head is drawn from `seed`."""
-    problem_type = "single_label_classification"
-    return load_with_head(
-        BertForSequenceClassification, checkpoint, seed=seed, problem_type=problem_type, **label_config(labels)
-    )
+    config = label_config(labels) | {"problem_type": "single_label_classification"}
+    return load_with_head(BertForSequenceClassification, checkpoint, seed=seed, **config)
 
 
 def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
@@ -35,16 +33,6 @@ def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
     """MODEL_INPUTS [B, L], labels [B] int64, and teacher_logits [B, C] where the features carry them."""
     labels_B = torch.tensor([feature["label"] for feature in features])
     return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_B} | pad_teacher_logits(features)
-
-
-def logits(outputs: Any) -> Tensor:
-    """The model's logits [B, C]."""
-    return outputs.logits
-
-
-def count(batch: dict[str, Tensor]) -> Tensor:
-    """The number of examples, over which both losses are means."""
-    return torch.ones_like(batch["labels"]).sum()
 
 
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:

@@ -3,30 +3,12 @@
 import pyarrow as pa
 
 from tinybert.errors import InputError
-from tinybert.tasks.columns import (
-    TEXT_FIELDS,
-    LengthEncoding,
-    NoDecoding,
-    TextColumns,
-    describe,
-    read_texts,
-    text_columns,
-)
+from tinybert.tasks import columns as shared
+from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TextColumns, describe, read_texts
 
 SCHEMA = pa.schema([*TEXT_FIELDS, pa.field("label", pa.string(), nullable=False)])
-Columns, Encoding, Decoding = TextColumns, LengthEncoding, NoDecoding
-SHOWN_LABELS = 20
-"""An error message lists so many of the labels."""
-
-
-def column_names(columns: TextColumns) -> list[str]:
-    """The text or the pair of texts, and the label."""
-    return [*text_columns(columns.text), columns.label]
-
-
-def label_column(columns: TextColumns) -> str:
-    """The label's column."""
-    return columns.label
+Columns, Encoding, Decoding = TextColumns, shared.LengthEncoding, shared.NoDecoding
+column_names, label_column = shared.column_names, shared.label_column
 
 
 def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dict:

@@ -13,10 +13,7 @@ PIPELINE_TAG = "token-classification"
 
 
 def baseline(train_rows: list[dict], rows: list[dict]) -> list[list[str]]:
-    """Each word's most frequent tag in the training rows, O for a word that they lack.
-
-    Of equally frequent tags the first in sorted order.
-    """
+    """Each word's most frequent tag in the training rows, of equals the first in sorted order; O for other words."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in train_rows:
         for word, tag in zip(row["words"], row["tags"], strict=True):
@@ -62,7 +59,6 @@ def mistakes(predictions: list[list[str]], rows: list[dict], *, logits: list[Any
 
 
 def text(row: dict) -> str:
-    """The words."""
     return " ".join(row["words"])
 
 

@@ -14,9 +14,10 @@ from transformers import AutoModelForTokenClassification, BertForTokenClassifica
 
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import label_config, load_with_head
-from tinybert.tasks.encoding import pad, pad_inputs, pad_teacher_logits, plain_text_tokenizer
+from tinybert.tasks.encoding import output_logits, pad, pad_inputs, pad_teacher_logits, plain_text_tokenizer
 
 HEAD = AutoModelForTokenClassification
+logits = output_logits
 UNLABELLED = -100
 NO_WORD = -1
 Word = tuple[int, list[int]]
@@ -57,11 +58,6 @@ def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
     return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_BL} | pad_teacher_logits(features)
 
 
-def logits(outputs: Any) -> Tensor:
-    """The model's logits [B, L, C]."""
-    return outputs.logits
-
-
 def count(batch: dict[str, Tensor]) -> Tensor:
     """The number of labelled tokens, over which both losses are means."""
     return (batch["labels"] != UNLABELLED).sum()
@@ -80,10 +76,7 @@ def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -
 
 
 def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], labels: list[str]) -> list[list[str]]:
-    """The most probable tag of every word of every row; logits: one [L, C] per feature.
-
-    A word that tokenizes to nothing (a zero-width character) is "O".
-    """
+    """The most probable tag of every word, O for one without pieces (a zero-width character); logits: [L, C] each."""
     tags = [["O"] * len(row["words"]) for row in rows]
     for scores_LC, feature in zip(logits, features, strict=True):
         for word, best in zip(feature["word"], scores_LC.argmax(axis=-1).tolist(), strict=True):

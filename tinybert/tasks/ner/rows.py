@@ -9,12 +9,7 @@ import pyarrow as pa
 from tinybert.errors import InputError
 from tinybert.tasks.columns import LengthEncoding, NoDecoding, Options, describe, read_text
 
-SCHEMA = pa.schema(
-    [
-        pa.field("words", pa.list_(pa.string()), nullable=False),
-        pa.field("tags", pa.list_(pa.string()), nullable=False),
-    ]
-)
+SCHEMA = pa.schema([pa.field(name, pa.list_(pa.string()), nullable=False) for name in ("words", "tags")])
 
 
 class Columns(Options):
@@ -28,12 +23,10 @@ Encoding, Decoding = LengthEncoding, NoDecoding
 
 
 def column_names(columns: Columns) -> list[str]:
-    """Words and tags."""
     return [columns.words, columns.tags]
 
 
 def label_column(columns: Columns) -> str:
-    """The tags' column."""
     return columns.tags
 
 

@@ -45,17 +45,14 @@ def confusion(predictions: list[str], rows: list[dict], *, labels: list[str]) ->
 
 
 def confusion_labels(labels: list[str]) -> list[str]:
-    """Empty: answers have no classes."""
     return []
 
 
 def mistakes(predictions: list[str], rows: list[dict], *, logits: list[Any], labels: list[str]) -> list[float]:
-    """1 less the answer's F1."""
     return (1 - row_statistics(predictions, rows, labels=labels)[:, 0]).tolist()
 
 
 def text(row: dict) -> str:
-    """Question and context."""
     return f"{row['question']}\n{row['context']}"
 
 
@@ -65,7 +62,6 @@ def gold(row: dict) -> str:
 
 
 def shown(prediction: str, row: dict) -> str:
-    """The answer."""
     return prediction
 
 

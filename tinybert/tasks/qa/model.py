@@ -93,14 +93,9 @@ def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -
 
 
 def decode(
-    logits: list[np.ndarray],
-    *,
-    features: list[dict],
-    rows: list[dict],
-    labels: list[str],
-    max_answer_length: int,
+    logits: list[np.ndarray], *, features: list[dict], rows: list[dict], labels: list[str], max_answer_length: int,
     unanswerable: bool,
-) -> list[str]:
+) -> list[str]:  # fmt: skip
     """The best answer to each row's question over all its windows, as the context spells it; logits: [L, 2] a feature.
 
     The best span is the one with the highest start + end logit among those of at most max_answer_length tokens

@@ -12,12 +12,11 @@ from pydantic import Field, model_validator
 from tinybert.errors import InputError
 from tinybert.tasks.columns import LengthEncoding, Options, read_visible_text
 
+ANSWERS = pa.list_(pa.struct({"text": pa.string(), "start": pa.int32()}))
 SCHEMA = pa.schema(
     [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("question", pa.string(), nullable=False),
-        pa.field("context", pa.string(), nullable=False),
-        pa.field("answers", pa.list_(pa.struct({"text": pa.string(), "start": pa.int32()})), nullable=False),
+        *(pa.field(name, pa.string(), nullable=False) for name in ("id", "question", "context")),
+        pa.field("answers", ANSWERS, nullable=False),
     ]
 )
 NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
@@ -110,7 +109,9 @@ def check_row(row: dict, *, labels: list[str]) -> None:
 
 def _answers(value: object, *, context: str) -> list[dict]:
     if isinstance(value, str):
-        return [_search(value, context=context)] if value else []
+        if value not in context:
+            raise InputError(f"answer {value[:SHOWN_CHARACTERS]!r} does not occur in its context")
+        return [{"text": value, "start": context.index(value)}] if value else []
     if _has_answer_keys(value):
         texts, starts = value["text"], value["answer_start"]
         if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
@@ -131,13 +132,6 @@ def _has_answer_keys(value: object) -> TypeGuard[dict]:
 def _answer(text: object, start: object) -> dict:
     if not isinstance(text, str) or not isinstance(start, int):
         raise InputError(f"answer: expected a string and an integer, got text {text!r}, answer_start {start!r}")
-    return {"text": text, "start": start}
-
-
-def _search(text: str, *, context: str) -> dict:
-    start = context.find(text)
-    if start < 0:
-        raise InputError(f"answer {text[:SHOWN_CHARACTERS]!r} does not occur in its context")
     return {"text": text, "start": start}
 
 

@@ -41,12 +41,10 @@ def confusion(predictions: list[float], rows: list[dict], *, labels: list[str]) 
 
 
 def confusion_labels(labels: list[str]) -> list[str]:
-    """Empty: numbers have no classes."""
     return []
 
 
 def mistakes(predictions: list[float], rows: list[dict], *, logits: list[Any], labels: list[str]) -> list[float]:
-    """The absolute errors."""
     return [abs(score - row["label"]) for score, row in zip(predictions, rows, strict=True)]
 
 
@@ -56,12 +54,10 @@ def text(row: dict) -> str:
 
 
 def gold(row: dict) -> str:
-    """The score in four digits."""
     return f"{row['label']:.4g}"
 
 
 def shown(prediction: float, row: dict) -> str:
-    """The score in four digits."""
     return f"{prediction:.4g}"
 
 

@@ -1,7 +1,6 @@
 """Regression on a text or a pair of texts: encoding, head, losses, decoding. B batch."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,16 +10,16 @@ from transformers import AutoModelForSequenceClassification, BertForSequenceClas
 
 from tinybert.distillation.soft_targets import soft_squared_error
 from tinybert.model.checkpoint import label_config, load_with_head
-from tinybert.tasks.encoding import encode_texts, pad_inputs, pad_teacher_logits
+from tinybert.tasks.encoding import count_examples, encode_texts, output_logits, pad_inputs, pad_teacher_logits
 
 HEAD = AutoModelForSequenceClassification
+logits, count = output_logits, count_examples
 
 
 def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSequenceClassification:
     """A model with one output on the BERT in a local folder; a missing head is drawn from `seed`."""
-    return load_with_head(
-        BertForSequenceClassification, checkpoint, seed=seed, problem_type="regression", **label_config(["score"])
-    )
+    config = label_config(["score"]) | {"problem_type": "regression"}
+    return load_with_head(BertForSequenceClassification, checkpoint, seed=seed, **config)
 
 
 def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
@@ -33,16 +32,6 @@ def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
     """MODEL_INPUTS [B, L], labels [B] float32, and teacher_logits [B, 1] where the features carry them."""
     labels_B = torch.tensor([feature["label"] for feature in features], dtype=torch.float32)
     return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_B} | pad_teacher_logits(features)
-
-
-def logits(outputs: Any) -> Tensor:
-    """The model's scores [B, 1]."""
-    return outputs.logits
-
-
-def count(batch: dict[str, Tensor]) -> Tensor:
-    """The number of examples, over which both losses are means."""
-    return torch.ones_like(batch["labels"]).sum()
 
 
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:

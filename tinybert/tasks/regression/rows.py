@@ -5,30 +5,12 @@ import math
 import pyarrow as pa
 
 from tinybert.errors import InputError
-from tinybert.tasks.columns import (
-    TEXT_FIELDS,
-    LengthEncoding,
-    NoDecoding,
-    TextColumns,
-    describe,
-    read_texts,
-    text_columns,
-)
+from tinybert.tasks import columns as shared
+from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TextColumns, describe, read_texts
 
 SCHEMA = pa.schema([*TEXT_FIELDS, pa.field("label", pa.float64(), nullable=False)])
-Columns, Encoding, Decoding = TextColumns, LengthEncoding, NoDecoding
-SHOWN_LABELS = 20
-"""An error message lists so many class names."""
-
-
-def column_names(columns: TextColumns) -> list[str]:
-    """The text or the pair of texts, and the score."""
-    return [*text_columns(columns.text), columns.label]
-
-
-def label_column(columns: TextColumns) -> str:
-    """The score's column, which may not have class names."""
-    return columns.label
+Columns, Encoding, Decoding = TextColumns, shared.LengthEncoding, shared.NoDecoding
+column_names, label_column = shared.column_names, shared.label_column
 
 
 def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dict:

@@ -1,10 +1,10 @@
-"""Paired bootstrap confidence intervals of models' scores on the same rows.
+"""How models compare on the same rows: scores with paired bootstrap intervals, and the rows that one gets most wrong.
 
 Rows are drawn with replacement (Efron 1979), which shows how far a score would move with other test rows. B resamples
 in a chunk, N rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ RESAMPLES, SEED = 2000, 1
 CONFIDENCE = 0.95
 CELLS = 2_000_000
 """Of [B, N], which bounds the memory."""
+SHOWN, CHARACTERS = 12, 1200
+"""Mistakes that are listed, and characters of a text; more is cut off."""
 Statistics = Mapping[str, np.ndarray]
 """Of each model, by its name: what TaskMetrics.row_statistics returns for its predictions, [N, ...]."""
 
@@ -72,3 +74,23 @@ def _draws(num_rows: int) -> Iterator[np.ndarray]:
         drawn = random.integers(num_rows, size=(min(size, RESAMPLES - first), num_rows))
         offsets = np.arange(len(drawn))[:, None] * num_rows
         yield np.bincount((drawn + offsets).ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
+
+
+def worst(
+    mistakes: Sequence[float], rows: list[dict], predictions: Mapping[str, list], metrics: TaskMetrics
+) -> list[dict[str, Any]]:
+    """The SHOWN largest mistakes, each with the predictions of every model; of equal ones the first row first."""
+    order = sorted((row for row in range(len(rows)) if mistakes[row] > 0), key=lambda row: (-mistakes[row], row))
+    return [
+        {
+            "mistake": round(mistakes[row], 4),
+            "text": _cut(metrics.text(rows[row])),
+            "gold": _cut(metrics.gold(rows[row])),
+            "predictions": {model: _cut(metrics.shown(each[row], rows[row])) for model, each in predictions.items()},
+        }
+        for row in order[:SHOWN]
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CHARACTERS else f"{text[: CHARACTERS - 1]}\u2026"

@@ -1,4 +1,4 @@
-"""The few numbers that git keeps, and what `dvc plots` reads."""
+"""Results merged over students: the few numbers that git keeps, and what `dvc plots` reads."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,16 @@ from accelerate import Accelerator
 from stages.report import Parameters
 from tests.tinybert.reporting.conftest import finish_and_report, make_report
 from tests.tinybert.reporting.finished import HOSTILE, MEASURED, evaluated, findings, finish
-from tinybert.files import read_table
-from tinybert.reporting.results import Results, merge_students
-from tinybert.reporting.summary import confusion_rows, group_machines, headline, series, speed
+from tinybert.files import read_object, read_table, write_json
+from tinybert.reporting.results import (
+    Results,
+    group_machines,
+    headline,
+    latency_by_model,
+    merge_students,
+    series,
+    speed,
+)
 from tinybert.training.devices import describe
 
 TIMED = {"median_ms", "p95_ms", "p99_ms", "ratio", "sequences_per_second"}
@@ -19,24 +26,23 @@ TASKS = ("answers", "entities", "library")
 
 
 def numbers(folder: Path) -> dict[str, dict]:
-    files = sorted((folder / "reports/metrics").rglob("*.json"))
-    return {file.relative_to(folder / "reports/metrics").as_posix(): json.loads(file.read_text()) for file in files}
+    metrics = folder / "reports/metrics"
+    files = sorted(metrics.rglob("*.json"))
+    return {file.relative_to(metrics).as_posix(): json.loads(file.read_text()) for file in files}
 
 
-def results(*students: str, task: str = "library", text: str = "numpy") -> Results:
-    files = {
-        student: {
-            "metrics": evaluated(task, "accuracy", student=student),
-            "findings": findings(task, text=text),
-            "measure": MEASURED,
-        }
-        for student in students
-    }
-    return merge_students(files, metric="accuracy")
+def files_of(student: str, *, task: str = "library") -> dict[str, dict]:
+    metrics, found = evaluated(task, "accuracy", student=student), findings(task, text="numpy")
+    return {"metrics": metrics, "findings": found, "measure": MEASURED}
+
+
+def results(*students: str, task: str = "library") -> Results:
+    return merge_students({student: files_of(student, task=task) for student in students}, metric="accuracy")
 
 
 def test_each_task_and_model_has_one_file_and_all_have_the_same_keys(reported: Path) -> None:
     metrics = numbers(reported)
+    assert not TIMED & {name for values in metrics.values() for name in values}
     models = [f"{model}.json" for model in ("baseline", "small", "small_int8", "teacher")]
     expected = [f"{task}/{model}" for task in TASKS[:2] for model in models]
     expected += ["heldout-mlm/small.json", "heldout-mlm/teacher.json", *(f"library/{model}" for model in models)]
@@ -61,13 +67,15 @@ def test_two_students_have_files_of_their_own_and_the_first_brings_teacher_and_b
     tiny = [f"{task}/{model}" for task in TASKS for model in ("tiny.json", "tiny_int8.json")]
     assert sorted(set(two) - set(one)) == sorted([*tiny, "heldout-mlm/tiny.json"])
     assert (two["library/tiny.json"]["score"], two["library/tiny.json"]["versus_teacher"]) == (0.49, -0.187)
-    for name in ("cards/library/tiny/README.md", "speed/library/tiny_int8.json", "curves/distill_tiny.tsv"):
+    for name in ("speed/library/tiny_int8.json", "curves/distill-tiny.tsv"):
         assert (reported_two / "reports" / name).is_file()
 
 
 def test_models_of_two_students_stand_under_one_another(reported_two: Path) -> None:
     order = ["teacher", "small", "small_int8", "tiny", "tiny_int8"]
-    assert [row["model"] for row in read_table(reported_two / "reports/sizes.tsv")] == order * 3
+    sizes = read_table(reported_two / "reports/sizes.tsv")
+    assert [row["model"] for row in sizes] == order * 3
+    assert [(row["parameters"], row["score"]) for row in sizes if row["task"] == "library"][1] == ("1520130", "0.69")
     confusion = read_table(reported_two / "reports/confusion/library.tsv")
     assert list(dict.fromkeys(row["model"] for row in confusion)) == ["teacher", "small", "tiny"]
     merged = results("small", "tiny")
@@ -79,64 +87,48 @@ def test_models_of_two_students_stand_under_one_another(reported_two: Path) -> N
 def test_without_a_distilled_vocabulary_head_there_is_no_held_out_mlm(tmp_path: Path, parameters: Parameters) -> None:
     finish(tmp_path, parameters)
     distilled = tmp_path / "reports/distill/small/metrics.json"
-    distilled.write_text(json.dumps(json.loads(distilled.read_text()) | {"heldout_mlm": {}}))
+    write_json(distilled, read_object(distilled) | {"heldout_mlm": {}})
     make_report(tmp_path, parameters)
     assert not (tmp_path / "reports/metrics/heldout-mlm").exists()
     page = (tmp_path / "reports/report.html").read_text()
     assert "3.6 times smaller" in page and "Held-out MLM accuracy" not in page
 
 
-def test_nothing_that_was_timed_is_among_them(reported: Path) -> None:
-    assert not TIMED & {name for values in numbers(reported).values() for name in values}
-
-
 def test_an_unknown_model_is_there_too() -> None:
-    metrics = evaluated("library", "accuracy")
-    metrics["compared"]["pruned"] = metrics["compared"]["student"]
-    measured = MEASURED | {"models": {"pruned": {"parameters": 7}}}
-    files = {"metrics": metrics, "findings": findings("library", text="numpy"), "measure": measured}
+    files = files_of("small") | {"measure": MEASURED | {"models": {"pruned": {"parameters": 7}}}}
+    files["metrics"]["compared"]["pruned"] = files["metrics"]["compared"]["student"]
     models = headline(merge_students({"small": files}, metric="accuracy"))
     assert (models["pruned"]["score"], models["pruned"]["parameters"]) == (0.69, 7)
     assert "parameters" not in models["small"]
 
 
-def test_speed_is_that_of_the_fastest_variant() -> None:
-    assert speed(results("small").latency) == {"small": {"speed_up": 4.5}, "small_int8": {"speed_up": 10.0}}
+def test_speed_is_that_of_the_fastest_variant_at_the_longest_length() -> None:
+    latency = results("small").latency
+    assert speed(latency) == {"small": {"speed_up": 4.5}, "small_int8": {"speed_up": 10.0}}
+    assert {row["length"] for rows in latency_by_model(latency).values() for row in rows} == {128}
 
 
 def test_a_curve_is_written_in_long_form_without_empty_cells(reported: Path) -> None:
     rows = [{"step": "1", "learning_rate": "0.1", "loss": "2.5", "validation": ""}]
     assert series(rows) == [{"step": "1", "series": "loss", "value": "2.5"}]
-    written = read_table(reported / "reports/curves/library_small.tsv")
+    written = read_table(reported / "reports/curves/library-small.tsv")
     assert {row["series"] for row in written} == {"hard", "soft", "validation"}
     assert all(float(row["value"]) > 0 and int(row["step"]) > 0 for row in written)
 
 
-def test_confusion_has_a_row_for_each_pair_of_labels_and_survives_any_label(reported: Path) -> None:
+def test_confusion_has_a_row_for_each_pair_of_labels_of_any_text_and_none_without_classes(reported: Path) -> None:
     written = read_table(reported / "reports/confusion/library.tsv")
     assert len(written) == 2 * 4 * 4
     shown = HOSTILE.replace("<", "\u2039")
     assert {row["gold"] for row in written} == {shown, "pandas", "scipy", "torch"}
     assert sum(int(row["rows"]) for row in written if row["gold"] == row["predicted"] == shown) == 240
+    assert not (reported / "reports/confusion/answers.tsv").exists()
 
 
 def test_where_no_task_has_classes_there_is_a_file_that_git_keeps(tmp_path: Path, parameters: Parameters) -> None:
-    only = parameters.model_copy(update={"tasks": {"answers": parameters.tasks["answers"]}})
-    finish_and_report(tmp_path, only)
+    finish_and_report(tmp_path, parameters.model_copy(update={"tasks": {"answers": parameters.tasks["answers"]}}))
     (file,) = (tmp_path / "reports/confusion").iterdir()
     assert file.read_text() == "model\tgold\tpredicted\trows\n"
-
-
-def test_a_task_without_classes_has_no_confusion_matrix(reported: Path) -> None:
-    assert not (reported / "reports/confusion/answers.tsv").exists()
-    assert confusion_rows(results("small", task="answers")) == []
-
-
-def test_sizes_and_scores_of_all_models_but_the_baseline(reported: Path) -> None:
-    written = read_table(reported / "reports/sizes.tsv")
-    assert [row["model"] for row in written] == ["teacher", "small", "small_int8"] * 3
-    (student,) = [row for row in written if (row["task"], row["model"]) == ("library", "small")]
-    assert (student["parameters"], student["score"]) == ("1520130", "0.69")
 
 
 def test_stages_of_one_machine_are_one_entry() -> None:
