@@ -51,8 +51,8 @@ def main(p: Parameters, run: Run) -> None:
     }
     text = render(
         students=students_content(distilled), score_charts=score_charts(headlines, merged), tasks=tasks,
-        longest=max(p.measure.lengths), curves=curve_charts(general), parameters=leaves(p.model_dump()),
-        machines=machines,
+        longest=max(p.measure.lengths), curves=curve_charts(general), machines=machines,
+        parameters=dict(sorted(leaves(p.model_dump()).items())),
     )  # fmt: skip
     with atomic_file(REPORTS / "report.html") as file:
         file.write_text(text, encoding="utf-8", newline="\n")

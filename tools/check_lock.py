@@ -21,10 +21,10 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
 from stages.pipeline.closure import Code
-from stages.pipeline.validation import read_file
 from tinybert.errors import InputError
 from tools.merge_lock import FILE, load
 

@@ -19,7 +19,7 @@ from stages.parameters.section import (
     task_rows,
 )
 from stages.parameters.sections import Optimization
-from stages.pipeline.validation import problems
+from stages.parameters.validation import problems
 
 Tree = dict[str, Any]
 

@@ -23,7 +23,7 @@ from stages.parameters.sections import (
     Student,
 )
 from stages.parameters.tasks import Finetuning, Task, resolve, task_problems
-from stages.pipeline.validation import problems, refuse, validate
+from stages.parameters.validation import problems, refuse, validate
 from tinybert.errors import InputError
 from tinybert.pruning.layers import choose_layers
 
@@ -103,19 +103,21 @@ def _fits_teacher(section: str, student: Student, teacher: Scratch) -> Iterator[
 
 
 def _attention_losses(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:
+    """Attention scores are compared head by head."""
     others = [name for name, s in whole.students.items() if s.num_attention_heads != teacher.num_attention_heads]
     if not others:
         return
-    weights = {"distill.losses.attention": whole.distill.losses.attention}
+    weights = {"distill": whole.distill.losses.attention if whole.distill.steps else 0.0}
     for name, parts in tasks.items():
-        place = f"tasks.{name}.student.intermediate.losses.attention"
-        weights[place] = parts["student"]["student"]["intermediate"]["losses"]["attention"]
+        student = parts["student"]["student"]
+        trains = student["distill"] and student["intermediate"]["epochs"]
+        own = whole.tasks[name].student.get("intermediate", {}).get("losses", {})
+        place = f"tasks.{name}.student.intermediate" if "attention" in own else "finetuning.student.intermediate"
+        weights[place] = student["intermediate"]["losses"]["attention"] if trains else weights.get(place, 0.0)
     for place, weight in weights.items():
         if weight:
-            yield (
-                f"{place}: expected 0, got {weight}: students.{others[0]}.num_attention_heads differs from "
-                "the teacher's"
-            )
+            heads = f"students.{others[0]}.num_attention_heads"
+            yield f"{place}.losses.attention: expected 0, got {weight}: {heads} differs from the teacher's"
 
 
 def _positions(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:

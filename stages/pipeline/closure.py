@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tinybert.errors import InputError
+
 PACKAGES = ("stages", "tinybert", "demonstration")
-LEFT_OUT = {
-    "stages/__init__.py": "how a stage dies: outputs have the same bytes with and without",
-    "stages/pipeline": "locks, messages, processes and moves: outputs have the same bytes with and without",
+EXCLUDED = {
+    "stages/__init__.py": "how a stage dies and its threads wait: outputs have the same bytes with and without",
+    "stages/pipeline": "hands resolved parameters on, locks, starts processes, moves outputs; computes no output",
     "stages/parameters": "accepts or refuses values; what it resolves reaches a stage as a file that it depends on",
     "tinybert/errors.py": "messages of runs that end without an output",
     "tinybert/training/progress.py": "what a terminal shows: outputs have the same bytes with and without",
@@ -35,24 +37,24 @@ class Code:
     def closure(self, script: str, *, kind: str | None = None) -> Closure:
         """Of `script`, for one `kind` of task or source where it imports by kind.
 
-        Files without code, such as an empty __init__.py, and those of LEFT_OUT are not in it, nor what they import.
+        Files without code, such as an empty __init__.py, and those of EXCLUDED are not in it, nor what they import.
         """
         seen: set[str] = set()
         waiting = [script]
         while waiting:
             file = waiting.pop()
-            if file not in seen and not is_left_out(file):
+            if file not in seen and not is_excluded(file):
                 seen.add(file)
-                waiting += self._needs(file, kind)
+                waiting += self._direct_dependencies(file, kind)
         return {file: self._hash(file) for file in sorted(seen) if (self._root / file).stat().st_size}
 
-    def _needs(self, file: str, kind: str | None) -> list[str]:
+    def _direct_dependencies(self, file: str, kind: str | None) -> list[str]:
         """What `file` imports by a statement or by kind, or names and has beside it, a template say."""
         if not file.endswith(".py"):
             return []
         modules, by_kind, texts = self._imports(file)
-        if kind is not None:
-            modules = [*modules, *(name.format(kind) for name in by_kind)]
+        assert kind or not by_kind, f"{file} imports by kind, in a stage that has none"
+        modules = [*modules, *(name.format(kind) for name in by_kind)]
         folder = (self._root / file).parent
         beside = [folder / text for text in texts if (folder / text).is_file()]
         return [*self._paths(modules), *(path.relative_to(self._root).as_posix() for path in beside)]
@@ -78,18 +80,21 @@ class Code:
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def _parse(self, file: str) -> ast.Module:
-        return ast.parse((self._root / file).read_text(encoding="utf-8"), filename=file)
+        """Raises InputError for a file that is gone, or saved in the middle of an edit."""
+        try:
+            return ast.parse((self._root / file).read_text(encoding="utf-8"), filename=file)
+        except (SyntaxError, OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{file} is not valid Python: {error}") from None
 
 
-def is_left_out(file: str) -> bool:
-    return any(file == place or file.startswith(f"{place}/") for place in LEFT_OUT)
+def is_excluded(file: str) -> bool:
+    return any(file == place or file.startswith(f"{place}/") for place in EXCLUDED)
 
 
 def dump(node: object) -> str:
-    """A syntax tree as text: classes and fields that are not empty, without docstrings.
-
-    ast.dump shows fields that newer versions of Python have added, with nothing in them; here nothing is not shown.
-    """
+    """A syntax tree as text, without docstrings. Empty fields are omitted, since newer versions of Python add some."""
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 adds an empty constant after a nested format
+        node = ast.JoinedStr([part for part in node.values if getattr(part, "value", None) != ""])
     if isinstance(node, ast.AST):
         fields = ((name, value) for name, value in ast.iter_fields(node) if name not in ("kind", "type_comment"))
         shown = ", ".join(f"{name}={dump(value)}" for name, value in fields if value is not None and value != [])

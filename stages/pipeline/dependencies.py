@@ -42,8 +42,8 @@ def _differing(old: Any, new: Any, *above: str) -> list[str]:
 def _refuse(changed: Sequence[str]) -> None:
     if changed:
         raise InputError(
-            f"{', '.join(changed)} changed while the stage was running, so its output belongs to neither version "
-            "and was not kept; run `dvc repro` again"
+            f"{', '.join(changed)} changed while the stage was running, so its output was "
+            "discarded; run `dvc repro` again"
         )
 
 

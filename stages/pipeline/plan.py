@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 FOLDER = Path("plan")
 CODE, TASKS = FOLDER / "code", FOLDER / "tasks"
-ALONE = ("prepare_corpus", "initialize", "pack", "pretrain", "shrink", "distill", "measure", "report")
+KIND_INDEPENDENT = ("prepare_corpus", "initialize", "pack", "pretrain", "shrink", "distill", "measure", "report")
 """Stages whose code is the same for all tasks and students."""
-OF_KIND = ("prepare_task", "finetune_teacher", "finetune_student", "export", "evaluate")
+KIND_SPECIFIC = ("prepare_task", "finetune_teacher", "finetune_student", "export", "evaluate")
 """Stages that import the modules of their task's kind."""
 
 
@@ -36,11 +36,11 @@ def files(whole: Whole, tasks: Mapping[str, Mapping[str, Any]], code: Code) -> d
 
 
 def _closures(whole: Whole, code: Code) -> Iterator[tuple[Path, Closure]]:
-    for stage in ALONE:
+    for stage in KIND_INDEPENDENT:
         yield CODE / f"{stage}.json", code.closure(f"stages/{stage}.py")
     for name, source in whole.sources.items():
         yield CODE / f"fetch/{name}.json", code.closure("stages/fetch.py", kind=source.kind)
-    for stage in OF_KIND:
+    for stage in KIND_SPECIFIC:
         for name, task in whole.tasks.items():
             yield CODE / f"{stage}/{name}.json", code.closure(f"stages/{stage}.py", kind=task.kind)
 
@@ -51,7 +51,7 @@ def task_numbers(dependencies: tuple[Path, ...]) -> dict[str, Any]:
     return {key: value for file in parts for key, value in _read(file).items()}
 
 
-def require_code(dependencies: tuple[Path, ...], *, script: str, kind: str | None) -> None:
+def require_unchanged_code(dependencies: tuple[Path, ...], *, script: str, kind: str | None) -> None:
     """Raises InputError where the code on disk is not the code of the plan that DVC has hashed.
 
     Else a stage would write the outputs of new code under the hash of the old.

@@ -14,19 +14,19 @@ from typing import Any
 
 from tinybert.errors import InputError
 
-CONTENT = "STAGE_PROCESS"
+PAYLOAD = "STAGE_PROCESS"
 """Environment variable that a started process finds its stage's parameters in."""
-PATIENCE = 24 * 3600
+RENDEZVOUS_TIMEOUT = 24 * 3600
 """Seconds that a machine waits for the others to come to the same stage."""
 
 
 def received() -> dict[str, Any] | None:
     """What `start` passes on, in a process that it has started; None elsewhere."""
-    return json.loads(os.environ[CONTENT]) if CONTENT in os.environ else None
+    return json.loads(os.environ[PAYLOAD]) if PAYLOAD in os.environ else None
 
 
-def is_first_here() -> bool:
-    """Whether this is the process that speaks and writes on this machine."""
+def is_local_main_process() -> bool:
+    """Whether this process prints and writes on this machine."""
     return int(os.environ.get("LOCAL_RANK", 0)) == 0
 
 
@@ -53,7 +53,7 @@ def start(content: dict[str, Any]) -> None:
 
     config = _config()
     # Below errors, torch complains about a way of summing gradients that tinybert.training.devices has chosen.
-    environment = {CONTENT: json.dumps(content), "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")}
+    environment = {PAYLOAD: json.dumps(content), "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")}
     if config is not None and config.use_cpu:
         environment["ACCELERATE_USE_CPU"] = "true"
     program = sys.modules["__main__"].__spec__
@@ -76,7 +76,7 @@ def report(error: InputError) -> None:
 
 
 def leave() -> None:
-    """Say good-bye to the other processes."""
+    """Destroy the process group."""
     from torch import distributed
 
     if distributed.is_initialized():
@@ -99,7 +99,7 @@ def _options(config: Any) -> list[str]:
     if config is None or config.num_machines == 1:
         options += ["--main_process_port", "0"]  # any that is free
     else:
-        options += ["--rdzv_conf", f"timeout={PATIENCE}"]
+        options += ["--rdzv_conf", f"timeout={RENDEZVOUS_TIMEOUT}"]
     return options
 
 
@@ -107,7 +107,7 @@ def _reason(rank: int, failure: Any) -> str:
     """What `report` was given there; a process that could not report is named, with how it ended."""
     content = failure.error_file_data["message"]
     reported = content["message"].partition("InputError: ")[2] if isinstance(content, dict) else ""
-    return reported or f"process {rank} has failed ({failure.message}); what it said is above"
+    return reported or f"process {rank} has failed ({failure.message}); see its output above"
 
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -15,17 +15,17 @@ from typing import Any, NoReturn, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
+from stages.parameters.validation import validate
 from stages.pipeline import declared, dependencies, durations, plan, processes
 from stages.pipeline.declared import Declared
 from stages.pipeline.outputs import remove
-from stages.pipeline.validation import validate
 from tinybert.errors import InputError, explain
 
 Model = TypeVar("Model", bound=BaseModel)
 
 STATE = Path(".state")
 """Locks, resume points and durations: ignored by git and by DVC, and safe to delete while nothing runs."""
-UNHARMED = "nothing half-written was left; run `dvc repro` again when that is fixed"
+UNHARMED = "no partial output remains; run `dvc repro` again when that is fixed"
 SECTIONS = {"sources": "source", "students": "student"}
 """Sections with an entry for each name, and what a script calls the one that it is run for."""
 
@@ -60,11 +60,11 @@ def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool 
     """
     try:
         if content := processes.received():
-            _run_along(main, model, **content)
+            _run_worker(main, model, **content)
         else:
             stage = declared.read()
             with exclusive(stage.name):
-                _run_alone(main, model, stage, trains=trains)
+                _run_stage(main, model, stage, trains=trains)
     except InputError as error:
         _refuse(error)
     except Exception as error:  # libraries have errors of their own for the environment's; others are raised again
@@ -91,18 +91,18 @@ def exclusive(stage: str) -> Iterator[None]:
         raise InputError(f"stage {stage} is already running in another process; wait until it ends") from None
 
 
-def _run_along(
+def _run_worker(
     main: Callable[[Model, Run], None], model: type[Model], *, parameters: dict[str, Any], key: str, resume: str
 ) -> None:
     """`main` in one of several processes, which another one has started after all checks."""
-    writes = processes.is_first_here()
+    writes = processes.is_local_main_process()
     if not writes:
         sys.stdout = open(os.devnull, "w")
     main(model.model_validate(parameters), Run(key, Path(resume), writes))
     processes.leave()
 
 
-def _run_alone(main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool) -> None:
+def _run_stage(main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool) -> None:
     start = time.monotonic()
     before = dependencies.snapshot(stage.dependencies)
     dependencies.require_recorded(before, stage.recorded, cache=stage.cache)
@@ -133,7 +133,7 @@ def _require_unchanged(stage: Declared, before: dependencies.Snapshot, given: di
 
 def _require_planned_code(stage: Declared, given: dict[str, Any]) -> None:
     kind = given.get("task", given.get("source", {})).get("kind")
-    plan.require_code(stage.dependencies, script=f"stages/{stage.name.partition('@')[0]}.py", kind=kind)
+    plan.require_unchanged_code(stage.dependencies, script=f"stages/{stage.name.partition('@')[0]}.py", kind=kind)
 
 
 def _parameters(stage: Declared) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from dvc.utils import strictyaml
 from dvc.utils.serialize import _yaml
 from ruamel.yaml import YAML
 
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
 from stages.pipeline.closure import PACKAGES, Code
-from stages.pipeline.validation import read_file
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "[core]\nno_scm = true\nanalytics = false\ncheck_update = false\nsite_cache_dir = {site}\n"
@@ -81,7 +81,7 @@ class Project:
     def kind(self, stage: str) -> str | None:
         """Of the stage's task or source, if its script imports by kind."""
         script, _, key = stage.partition("@")
-        section = {"fetch": "sources"}.get(script, "tasks" if script in plan.OF_KIND else None)
+        section = {"fetch": "sources"}.get(script, "tasks" if script in plan.KIND_SPECIFIC else None)
         return self.parameters[section][key.partition("-")[0]]["kind"] if section else None
 
     @contextmanager

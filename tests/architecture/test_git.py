@@ -2,7 +2,7 @@
 
 import subprocess
 
-from stages.pipeline.validation import read_file
+from stages.parameters.validation import read_file
 from tests.architecture.project import ROOT
 
 

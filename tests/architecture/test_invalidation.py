@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stages.parameters.whole import validate_whole
-from stages.pipeline.closure import is_left_out
+from stages.pipeline.closure import is_excluded
 from tests.architecture.project import ROOT, Project, params_yaml
 from tests.architecture.table import TABLE, expected, markdown, row_of
 
@@ -149,7 +149,7 @@ def test_the_documentation_has_the_table() -> None:
 
 
 def test_a_default_said_again_in_a_task_runs_the_report_alone(default: Project) -> None:
-    """The report shows params.yaml as it is written; no other stage reads more than the numbers."""
+    """The report shows what params.yaml says; no other stage reads more than the resolved numbers."""
     with default.changed(complete()):
         assert default.rerun() == {"plan", "report"}
 
@@ -233,7 +233,7 @@ def test_changed_code_is_seen_by_the_stages_that_import_it_and_no_other(
     own: Project, closures: dict[str, set[str]], file: str
 ) -> None:
     readers = {stage for stage, files in closures.items() if file in files}
-    assert not (readers and is_left_out(file))
+    assert not (readers and is_excluded(file))
     with own.appended(file, "\nCHANGED = 1\n"):
         assert own.dirty() == {"plan"} | readers
 

@@ -9,9 +9,12 @@ import pytest
 from dvc.dependency import ParamsDependency
 from pydantic import BaseModel
 
+from stages.parameters import sections
+from stages.parameters.section import Section
+from stages.parameters.sections import Distill, Student
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
-from stages.pipeline.validation import read_file
 from tests.architecture.project import ROOT, Project, params_yaml
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's own use of pygtrie
@@ -117,6 +120,14 @@ def test_a_task_overrides_single_keys_at_any_depth() -> None:
     student = validate_whole(given)[1]["library"]["student"]["student"]
     default = given["finetuning"]["student"]
     assert student == default | {"seed": 7, "prediction": default["prediction"] | {"epochs": 9}}
+
+
+def test_no_section_that_stages_read_plainly_has_a_default() -> None:
+    """A default that changes in the code would change outputs, and DVC sees the file alone."""
+    models = [model for model in vars(sections).values() if is_model(model) and model is not Section]
+    assert {Distill, Student} < set(models)
+    optional = {name for model in models for name, field in model.model_fields.items() if not field.is_required()}
+    assert optional == set()
 
 
 @pytest.mark.parametrize(

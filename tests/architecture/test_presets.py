@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
-from stages.pipeline.validation import read_file
 from tests.architecture.project import ROOT
 
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]

@@ -3,7 +3,7 @@
 import json
 import re
 
-from stages.pipeline.validation import read_file
+from stages.parameters.validation import read_file
 from tests.architecture.project import ROOT
 
 COLUMNS = ("baseline", "teacher", "small", "small_int8")

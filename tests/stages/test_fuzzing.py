@@ -18,9 +18,9 @@ from ruamel.yaml import YAML
 
 from benchmarks.clones import ROOT
 from stages import prepare_corpus, prepare_task
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline.stage import Run
-from stages.pipeline.validation import read_file
 from tinybert.errors import InputError
 
 MANY = settings(

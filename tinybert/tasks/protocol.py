@@ -3,7 +3,7 @@
 rows.py, a TaskRows, reads a source's rows into one table, without torch. model.py, a TaskModel, turns rows into
 batches, batches into losses, and logits into predictions. metrics.py, a TaskMetrics, scores predictions and shows them
 as text, with numpy alone. A new kind is a new folder; its modules are imported by name. They are three because a stage
-depends on the modules that it imports: an edited metric prepares no rows again, and an edited encoding neither.
+depends on the modules that it imports: an edited metric or model prepares no rows again.
 
 A row is a dict by the columns of SCHEMA. A feature is one input of the model; a row has one, several (windows of a long
 text) or none. A prediction is what one row gets: a label, a number, a list of tags or an answer. `labels` are the

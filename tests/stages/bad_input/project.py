@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clones import edit
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
 from stages.pipeline.closure import Code
-from stages.pipeline.validation import read_file
 
 __all__ = ["edit", "leftovers", "make_plan", "refused", "run_well", "stage", "start", "write"]
 

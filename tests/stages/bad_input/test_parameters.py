@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
-from stages.pipeline.validation import read_file
 from tests.stages.bad_input.project import edit, leftovers, refused, stage
 from tinybert.errors import InputError
 
@@ -51,7 +51,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "distilled attention of another number of heads": (
         {"students.small.num_attention_heads": 2, "distill.losses.attention": 0}
         | {f"tasks.{name}.student": NO_ATTENTION for name in ("library", "entities")},
-        "tasks.answers.student.intermediate.losses.attention: expected 0, got 1.0: "
+        "finetuning.student.intermediate.losses.attention: expected 0, got 1.0: "
         "students.small.num_attention_heads differs from the teacher's"),
     "blocks longer than the positions": ({"pack.sequence_length": 264},
         "pack.sequence_length: is 264, above initialize.scratch.max_position_embeddings"),

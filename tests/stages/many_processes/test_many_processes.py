@@ -162,7 +162,7 @@ def message(failing: Path, fail: str) -> str:
     ("fail", "expected"),
     [
         ("input", "row 3: expected a text, got nothing"),
-        ("disk", "no space left on the device: models/teacher; nothing half-written was left; "
+        ("disk", "no space left on the device: models/teacher; no partial output remains; "
                  "run `dvc repro` again when that is fixed"),
     ],
 )  # fmt: skip

@@ -136,7 +136,7 @@ def test_the_last_duration_is_noted_and_whether_the_stage_was_resumed(project: P
     ("name", "argument", "expected"),
     [
         ("many@small", "refuse", "row 3: expected a text, got nothing"),
-        ("plain", "full", "no space left on the device: models/teacher; nothing half-written was left; "
+        ("plain", "full", "no space left on the device: models/teacher; no partial output remains; "
                           "run `dvc repro` again when that is fixed"),
     ],
 )  # fmt: skip

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from stages import report
+from stages.parameters.validation import read_file
 from stages.pipeline.stage import Run
-from stages.pipeline.validation import read_file
 from stages.report import Parameters
 from tests.tinybert.reporting.finished import finish
 

@@ -57,6 +57,8 @@ def _lines(
 ) -> list[str]:
     complaints: dict[str, list[Any]] = {}
     for problem in error.errors():
+        if problem["type"] == "default_factory_not_called":  # another field is wrong, and is said
+            continue
         path = _path_in(given, problem["loc"])
         place = ".".join(map(str, (*section, *path))) or "(the whole file)"
         complaints.setdefault(place, []).append(problem)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from stages.parameters.section import Name, Positive, Section
-from stages.pipeline.validation import problems, read_file, validate
+from stages.parameters.validation import problems, read_file, validate
 from tinybert.errors import InputError
 
 
