@@ -153,12 +153,15 @@ class Pretrain(Optimization):
     """Mask all pieces of a word together."""
 
 
-class GeneralLosses(Section):
-    """Weights of TinyBERT's losses on the corpus; 0 leaves a loss out."""
+class IntermediateLosses(Section):
+    """Weights of TinyBERT's losses to the teacher's hidden states and attention; 0 leaves a loss out."""
 
     embedding: Weight
     hidden: Weight
     attention: Weight
+
+
+class GeneralLosses(IntermediateLosses):
     prediction: Weight
     """Soft cross-entropy to the teacher's vocabulary logits at masked positions."""
 

@@ -18,7 +18,7 @@ from stages.parameters.section import (
     task_metrics,
     task_rows,
 )
-from stages.parameters.sections import Optimization
+from stages.parameters.sections import IntermediateLosses, Optimization
 from stages.parameters.validation import problems
 
 Tree = dict[str, Any]
@@ -52,12 +52,6 @@ class Phase(Section):
     learning_rate: Rate
     batch_size: Positive
     warmup: Probability
-
-
-class IntermediateLosses(Section):
-    embedding: Weight
-    hidden: Weight
-    attention: Weight
 
 
 class Intermediate(Phase):

@@ -1,10 +1,11 @@
-"""The README's figures are those of the committed reference run."""
+"""The README's figures and picture are those of the committed reference run."""
 
 import json
 import re
 
 from stages.parameters.validation import read_file
 from tests.architecture.project import ROOT
+from tools.picture import PICTURE, picture
 
 COLUMNS = ("baseline", "teacher", "small", "small_int8")
 
@@ -15,6 +16,10 @@ def test_the_readmes_scores_are_those_of_the_reference_run() -> None:
     rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (\w+) \|" + r" ([\d.]+) \|" * 4 + "$", table, re.M)}
     assert set(rows) == set(read_file(ROOT / "params.yaml")["tasks"])
     for task, (metric, *shown) in rows.items():
-        found = [json.loads((ROOT / f"reports/metrics/{task}/{model}.json").read_text()) for model in COLUMNS]
-        assert [one["metric"] for one in found] == [metric] * len(COLUMNS)
-        assert shown == [f"{one['score']:.3f}" for one in found]
+        committed = [json.loads((ROOT / f"reports/metrics/{task}/{model}.json").read_text()) for model in COLUMNS]
+        assert [numbers["metric"] for numbers in committed] == [metric] * len(COLUMNS)
+        assert shown == [f"{numbers['score']:.3f}" for numbers in committed]
+
+
+def test_the_readmes_picture_is_that_of_the_reference_run() -> None:
+    assert (ROOT / PICTURE).read_text(encoding="utf-8") == picture(ROOT)
