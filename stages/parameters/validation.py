@@ -30,7 +30,7 @@ def validate(model: type[Model], given: dict[str, Any], *, section: tuple[str, .
     """`given` as the frozen `model`.
 
     `section` is the path of `given` inside params.yaml, for the message. Raises InputError with one line for each
-    place that is wrong: section, key, what it got, what it wants.
+    place that is wrong: section, key, what is expected, what it got.
     """
     refuse(problems(model, given, section=section))
     return model.model_validate(given)

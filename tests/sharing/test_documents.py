@@ -27,7 +27,7 @@ def test_the_readmes_commands_share_a_project(light: Path, remote: Remote, tmp_p
     (light / "requirements-remotes.txt").write_text("# read by the test of docs/sharing.md\n")
     shell(light, "git remote add origin ../origin.git; git fetch -q; git branch -q -u origin/main")
     shell(light, "dvc remote remove team; git add -A")
-    shell(light, recipe("README.md", "Together"), remote.words)
+    shell(light, recipe("README.md", "Share results"), remote.words)
     mate = tmp_path / "mate"
     shell(tmp_path, "git clone -q origin.git mate")
     (mate / ".dvc/config.local").write_text((light / ".dvc/config").read_text())

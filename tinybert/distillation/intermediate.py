@@ -23,7 +23,7 @@ PROJECTIONS = "projections.safetensors"
 def projections_for(kept: list[int], *, teacher: int, states: int) -> nn.ModuleList:
     """Projections that map student channel i to the teacher channel that it was cut from, `kept[i]`; all else is 0.
 
-    A random start, as TinyBERT's, would make a student that was cut out of its teacher unlearn what it has. `teacher`
+    A random start, as TinyBERT's, would lose what a student pruned from its teacher starts with. `teacher`
     is the teacher's width, `states` the number of projections: the student's layers and 1.
     """
     projections = nn.ModuleList(nn.Linear(len(kept), teacher) for _ in range(states))

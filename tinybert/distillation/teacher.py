@@ -67,7 +67,7 @@ def attention_scores(query_BLH: torch.Tensor, key_BLH: torch.Tensor, *, heads: i
 
 
 def cast_linear_weights_to_bf16(teacher: Model, accelerator: Accelerator) -> Model:
-    """A teacher with the bits that autocast computes, which does not round all of its matrices in every step.
+    """A teacher whose linear weights are cast to bf16 once: the bits of autocast without a cast in every step.
 
     In float32 it is `teacher` itself, else a copy that works under autocast only.
     """

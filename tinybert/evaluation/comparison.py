@@ -24,7 +24,7 @@ Statistics = Mapping[str, np.ndarray]
 def compare(
     metrics: TaskMetrics, statistics: Statistics, *, metric: str, labels: list[str], reference: str
 ) -> dict[str, dict[str, Any]]:
-    """Each model's score in `metric` with its interval, and how it stands to the model `reference`.
+    """Each model's score in `metric` with its interval, and its difference from the model `reference`.
 
     For all but the reference also `retained`, its share of the reference's score, and `difference`, its score less the
     reference's, with an interval in which every resample draws the same rows for both.

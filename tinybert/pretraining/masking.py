@@ -48,7 +48,7 @@ def mask_tokens(ids_BL: Tensor, *, masking: Masking, generator: torch.Generator)
     Each token but the special ones is chosen with `masking.probability`; of whole words the pieces are chosen together.
     A chosen one becomes [MASK] with probability 80 %, an entry drawn from all but the special ones with 10 %, and stays
     with 10 % (Devlin et al. 2019, section 3.1 and appendix A.1). After a special token or at the start of a row a piece
-    begins a word, since the first part of its own is elsewhere. All chance comes from `generator`, which is on the
+    begins a word, since the first part of its own is elsewhere. All randomness comes from `generator`, which is on the
     device of `ids_BL`.
     """
     special_V = torch.zeros(len(masking.continues_word_V), dtype=torch.bool, device=ids_BL.device)

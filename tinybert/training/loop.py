@@ -151,6 +151,6 @@ class RunningLoss:
         self._on_device.clear()
 
     def text(self) -> str:
-        """The losses of the last step, in words."""
+        """The losses of the last step, formatted."""
         self.fetch()
         return "  ".join(f"{name} {loss:.3f}" for name, loss in self._last.items())
