@@ -114,7 +114,7 @@ def test_a_read_only_folder_is_named_and_the_next_run_goes_on(copy: Path) -> Non
     shutil.rmtree(place / "library")
     place.chmod(0o555)
     message = failed(copy, *without, "dvc", "repro", "--force", "--single-item", "prepare_task@library")
-    assert "ERROR: prepare_task@library: permission denied: data/tasks/.library.partial; nothing half" in message
+    assert "ERROR: prepare_task@library: permission denied: data/tasks/.library.partial; no partial" in message
     place.chmod(0o755)
     run(copy, "dvc", "repro")
     assert "up to date" in run(copy, "dvc", "status")

@@ -62,7 +62,8 @@ run(main, Parameters)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "stages/pipeline", tmp_path / "stages/pipeline")
+    for package in ("pipeline", "parameters"):
+        shutil.copytree(ROOT / "stages" / package, tmp_path / "stages" / package)
     shutil.copytree(ROOT / "tinybert", tmp_path / "tinybert", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     files = {"dvc.yaml": DVC_YAML, "script.py": SCRIPT, "input": "text",
