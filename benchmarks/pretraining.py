@@ -37,7 +37,7 @@ from tinybert.model.checkpoint import set_dropout
 from tinybert.pretraining.masking import masked_batch, masking_for
 from tinybert.pretraining.mlm import MaskedLanguageModeling
 from tinybert.training.devices import describe
-from tinybert.training.resume import TrainState
+from tinybert.training.loop import TrainState
 
 LENGTH, BATCH, MASKED = 128, 8, 0.15
 SHAPES = {"2 layers, 128": (2, 128, 2, 512), "4 layers, 312": (4, 312, 12, 1200), "6 layers, 384": (6, 384, 12, 1536)}

@@ -18,8 +18,8 @@ from tinybert.model import attention
 from tinybert.pruning.layers import choose_layers
 from tinybert.training import loop
 from tinybert.training.devices import M_MMAP_MAX, M_TOP_PAD, M_TRIM_THRESHOLD, Precision, set_up, tune_glibc
+from tinybert.training.loop import TrainState
 from tinybert.training.progress import Progress
-from tinybert.training.resume import TrainState
 
 LEARNING_RATE, WARMUP, WEIGHT_DECAY, VOCAB_SIZE = 5e-4, 0.1, 0.01, 30522
 Shape = tuple[int, int, int, int]

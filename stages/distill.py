@@ -12,8 +12,8 @@ import numpy as np
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Distill, LayerMap
-from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.distillation.general import distill
 from tinybert.distillation.intermediate import projections_for, save_projections
@@ -58,18 +58,13 @@ def main(p: Parameters, run: Run) -> None:
               for name, model in scored.items()}  # fmt: skip
     sizes = {name: count_parameters(model)["parameters"] for name, model in models.items()}
     reports = Path("reports/distill") / run.key
-    with (
-        atomic_folder(f"models/students/{run.key}") as folder,
-        atomic_file(reports / "curve.tsv") as curve_file,
-        atomic_file(reports / "metrics.json") as metrics,
-        atomic_file(reports / "machine.json") as machine,
-    ):
+    with atomic_folder(f"models/students/{run.key}") as folder:
         save(student, folder)
         save_tokenizer(tokenizer, folder=folder)
         save_projections(maps, folder)
-        write_curve(curve_file, curve)
-        write_json(metrics, {"heldout_mlm": scores, "parameters": sizes})
-        write_json(machine, describe(accelerator))
+        write_curve(reports / "curve.tsv", curve)
+        write_json(reports / "metrics.json", {"heldout_mlm": scores, "parameters": sizes})
+        write_json(reports / "machine.json", describe(accelerator))
     log(f"models/students/{run.key}: {sizes['student']:,} parameters, its teacher has {sizes['teacher']:,}")
     for name, score in scores.items():
         log(f"held-out MLM accuracy of the {name}: {score['accuracy']:.1%}")

@@ -14,15 +14,14 @@ import torch
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute
 from stages.parameters.tasks import Scored
-from stages.pipeline.outputs import atomic_file
 from stages.pipeline.stage import Run, run
-from tinybert.data.tokenizer import load_tokenizer
+from tinybert.atomic import atomic_file
 from tinybert.evaluation.comparison import compare, worst
 from tinybert.export.runtime import INT8_FILE, OnnxModel
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Scorer
-from tinybert.tasks.protocol import TaskMetrics, scores
-from tinybert.tasks.tables import read_labels, read_rows
+from tinybert.tasks.protocol import TaskMetrics, total
+from tinybert.tasks.tables import read_rows
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
 
@@ -40,10 +39,9 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     task, data, models = p.task, Path("data/tasks") / run.task, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    student, labels = models / "students" / run.student, read_labels(data)
-    scorer = Scorer(task.kind, tokenizer=load_tokenizer(student), labels=labels, encoding=task.encoding,
-                    decoding=task.decoding, accelerator=accelerator)  # fmt: skip
-    test = scorer.read(data, "test")
+    student = models / "students" / run.student
+    scorer = Scorer(**task.scoring, data=data, checkpoint=student, accelerator=accelerator)
+    test, labels = scorer.read("test"), scorer.labels
     predictions, logits = {"baseline": scorer.metrics.baseline(read_rows(data, "train"), test.rows)}, {}
     places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
     for name in MODELS:
@@ -72,8 +70,7 @@ def _load(place: Path, scorer: Scorer, *, int8: bool, device: torch.device) -> A
 
 def _write(folder: Path, documents: dict[str, Any], predictions: dict[str, list]) -> None:
     for name, content in documents.items():
-        with atomic_file(folder / name) as file:
-            write_json(file, content)
+        write_json(folder / name, content)
     with atomic_file(folder / "predictions.parquet") as table:
         pq.write_table(pa.table(predictions), table, compression="zstd")
 
@@ -82,8 +79,8 @@ def measure(
     predictions: dict[str, list], rows: list[dict], *, metrics: TaskMetrics, metric: str, labels: list[str]
 ) -> dict[str, Any]:
     """Every score of every model, and `metric` with intervals, beside that of the first of MODELS."""
-    all_scores = {name: scores(metrics, made, rows, labels=labels) for name, made in predictions.items()}
     statistics = {name: metrics.row_statistics(made, rows, labels=labels) for name, made in predictions.items()}
+    all_scores = {name: total(metrics, statistics_N, labels=labels) for name, statistics_N in statistics.items()}
     return {
         "compared": compare(metrics, statistics, metric=metric, labels=labels, reference=MODELS[0]),
         "rows": len(rows),

@@ -12,16 +12,15 @@ import torch
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Export
 from stages.parameters.tasks import Scored
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
-from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
+from tinybert.atomic import atomic_folder
+from tinybert.data.tokenizer import save_tokenizer
 from tinybert.errors import InputError
 from tinybert.export.convert import OPSET, write_float32, write_int8
 from tinybert.export.runtime import FLOAT32_FILE, INT8_FILE, OnnxModel
-from tinybert.files import write_json
+from tinybert.files import write_json, write_text
 from tinybert.finetuning.predict import Scorer
 from tinybert.reporting.onnx_card import onnx_card
-from tinybert.tasks.tables import read_labels
 from tinybert.training.devices import set_up
 from tinybert.training.progress import log
 
@@ -36,20 +35,15 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    task, data = p.task, Path("data/tasks") / run.task
+    task = p.task
     source, target = (Path("models/tasks") / run.task / name / run.student for name in ("students", "onnx"))
     accelerator = set_up(threads=p.compute.threads, precision="float32", cpu=True)
-    tokenizer, labels = load_tokenizer(source), read_labels(data)
-    scorer = Scorer(task.kind, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    test = scorer.read(data, "test")
-    student = scorer.task.build(source, labels=labels, seed=0)
+    scorer = Scorer(**task.scoring, data=Path("data/tasks") / run.task, checkpoint=source, accelerator=accelerator)
+    test, student = scorer.read("test"), scorer.task.build(source, labels=scorer.labels, seed=0)
     with atomic_folder(target) as folder:
         write_float32(student, folder / FLOAT32_FILE)
         write_int8(student, folder / INT8_FILE)
-        float32, int8 = (
-            OnnxModel(folder / name, threads=torch.get_num_threads()) for name in (FLOAT32_FILE, INT8_FILE)
-        )
+        float32, int8 = (OnnxModel(folder / n, threads=torch.get_num_threads()) for n in (FLOAT32_FILE, INT8_FILE))
         some = _of_all_lengths(test.features)
         difference = _max_logit_diff(scorer.logits(student, some), scorer.logits(float32, some))
         _require_close(difference, at_most=p.export.max_logit_diff)
@@ -57,12 +51,12 @@ def main(p: Parameters, run: Run) -> None:
                   for name, model in (("torch", student), ("int8", int8))}  # fmt: skip
         _require_kept(scores, metric=task.metric, at_most=p.export.max_metric_drop)
         student.config.save_pretrained(folder)
-        save_tokenizer(tokenizer, folder=folder)
+        save_tokenizer(scorer.tokenizer, folder=folder)
         facts = {"opset": OPSET, "max_logit_diff": float(f"{difference:.3g}"), "metric": task.metric, "scores": scores}
         write_json(folder / "export.json", facts)
         sizes = {name: (folder / name).stat().st_size for name in (FLOAT32_FILE, INT8_FILE)}
         card = onnx_card(run.key, facts, sizes=sizes, rows=len(test.rows))
-        (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
+        write_text(folder / "README.md", card)
     log(f"{target}: float32 differs from PyTorch by at most {difference:.1e}; "
         f"{task.metric} {scores['torch']:.4f} in PyTorch, {scores['int8']:.4f} in int8")  # fmt: skip
 

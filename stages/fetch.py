@@ -7,8 +7,8 @@ from importlib import import_module
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Source
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.training.progress import log
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, LayerMap
 from stages.parameters.tasks import FinetuneStudent, Intermediate, Phase, Scored
-from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
-from tinybert.data.tokenizer import load_tokenizer, save_tokenizer, special_id
+from tinybert.atomic import atomic_folder
+from tinybert.data.tokenizer import save_tokenizer
 from tinybert.distillation.intermediate import IntermediateDistillation, load_projections
 from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
@@ -22,7 +22,6 @@ from tinybert.finetuning.predict import Scorer
 from tinybert.model.checkpoint import save, set_dropout
 from tinybert.model.inputs import Batch
 from tinybert.pruning.layers import choose_layers
-from tinybert.tasks.tables import read_labels
 from tinybert.training.data_parallel import shard_of
 from tinybert.training.devices import describe, set_up
 from tinybert.training.loop import TrainState, train
@@ -40,25 +39,24 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    task, options, data = p.task, p.task.student, Path("data/tasks") / run.task
+    task, options = p.task, p.task.student
     source, tuned = Path("models/students") / run.student, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    tokenizer, labels = load_tokenizer(source), read_labels(data)
-    scorer = Scorer(task.kind, tokenizer=tokenizer, labels=labels, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    student = scorer.task.build(source, labels=labels, seed=options.seed).to(accelerator.device)
+    scorer = Scorer(**task.scoring, data=Path("data/tasks") / run.task, checkpoint=source, accelerator=accelerator)
+    student = scorer.task.build(source, labels=scorer.labels, seed=options.seed).to(accelerator.device)
     set_dropout(student, hidden=options.dropout)
-    validation, features = scorer.read(data, "validation"), scorer.read(data, "train").features
+    validation, features = scorer.read("validation"), scorer.read("train").features
 
     def batches(phase: Phase) -> TaskBatches:
-        return TaskBatches(features, scorer.task, batch_size=phase.batch_size, seed=options.seed,
-                           pad_token_id=special_id(tokenizer, "pad"), device=accelerator.device,
-                           shard=shard_of(accelerator))  # fmt: skip
+        return TaskBatches(
+            features, scorer.task, batch_size=phase.batch_size, seed=options.seed, pad_token_id=scorer.pad_token_id,
+            device=accelerator.device, shard=shard_of(accelerator),
+        )  # fmt: skip
 
     both = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
     state, name = TrainState(), f"{run.student} of {run.task}"
     if options.distill:
-        teacher = scorer.task.build(tuned / "teacher", labels=labels, seed=0)
+        teacher = scorer.task.build(tuned / "teacher", labels=scorer.labels, seed=0)
         teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
         _distill_intermediate(student, teacher, options.intermediate, batches(options.intermediate), rule=p.student,
                               source=source, state=state, folder=run.resume / "intermediate",
@@ -78,17 +76,12 @@ def main(p: Parameters, run: Run) -> None:
     if not run.writes:
         return
     reports = Path("reports/tasks") / run.task / "students" / run.student
-    with (
-        atomic_folder(tuned / "students" / run.student) as folder,
-        atomic_file(reports / "intermediate_curve.tsv") as intermediate_file,
-        atomic_file(reports / "curve.tsv") as curve_file,
-        atomic_file(reports / "machine.json") as machine,
-    ):
+    with atomic_folder(tuned / "students" / run.student) as folder:
         save(student, folder)
-        save_tokenizer(tokenizer, folder=folder)
-        write_curve(intermediate_file, state.curve)
-        write_curve(curve_file, curve)
-        write_json(machine, describe(accelerator))
+        save_tokenizer(scorer.tokenizer, folder=folder)
+        write_curve(reports / "intermediate_curve.tsv", state.curve)
+        write_curve(reports / "curve.tsv", curve)
+        write_json(reports / "machine.json", describe(accelerator))
 
 
 def _distill_intermediate(

@@ -9,8 +9,8 @@ from typing import Any
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Initialize, Scratch
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.documents import read_documents
 from tinybert.data.tokenizer import build_tokenizer, load_tokenizer, save_tokenizer
 from tinybert.data.wordpiece import count_words, train_vocabulary

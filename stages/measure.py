@@ -10,7 +10,6 @@ import torch
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Measure
-from stages.pipeline.outputs import atomic_file
 from stages.pipeline.stage import Run, run
 from tinybert.export.latency import (
     STUDENT,
@@ -54,8 +53,7 @@ def main(p: Parameters, run: Run) -> None:
         "threads": threads,
         "machine": describe(accelerator),
     }
-    with atomic_file(Path("reports/tasks") / run.task / "students" / run.student / "measure.json") as file:
-        write_json(file, measured)
+    write_json(Path("reports/tasks") / run.task / "students" / run.student / "measure.json", measured)
     for row in latency:
         log(f"{run.key}: {row['model']} in {row['runtime']} {row['precision']}, {row['length']} tokens: "
             f"{row['median_ms']:.2f} ms, {row['ratio']:.1f} x")  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Pack
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.documents import read_documents
 from tinybert.data.packing import block_dtype, pack_stream, write_blocks
 from tinybert.data.tokenizer import load_tokenizer

@@ -12,8 +12,8 @@ from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
 from stages.pipeline.closure import Code
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.training.progress import log
 
 

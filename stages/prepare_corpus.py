@@ -9,8 +9,8 @@ from pathlib import Path
 
 from stages.parameters.section import Section
 from stages.parameters.sections import PrepareCorpus
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.cleaning import clean, fingerprint, is_heldout
 from tinybert.data.datasets import open_split, require_columns
 from tinybert.data.documents import Writer

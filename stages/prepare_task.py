@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from stages.parameters.section import Section, TaskKind
 from stages.parameters.tasks import Data
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.datasets import class_names, hold_out, open_split, require_columns, subsample
 from tinybert.errors import InputError
 from tinybert.tasks.protocol import TaskRows

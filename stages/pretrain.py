@@ -10,8 +10,8 @@ import numpy as np
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Pretrain
-from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.files import write_curve, write_json
 from tinybert.model.checkpoint import has_mlm_head, load_checkpoint, require_positions, save
@@ -37,17 +37,13 @@ def main(p: Parameters, run: Run) -> None:
     if not run.writes:
         return
     scores = heldout_mlm_scores(model, heldout, tokenizer=tokenizer)
-    with (
-        atomic_folder("models/teacher") as folder,
-        atomic_file("reports/pretrain/curve.tsv") as curve_file,
-        atomic_file("reports/pretrain/metrics.json") as metrics,
-        atomic_file("reports/pretrain/machine.json") as machine,
-    ):
+    reports = Path("reports/pretrain")
+    with atomic_folder("models/teacher") as folder:
         save(model, folder, head=has_mlm_head(model))
         save_tokenizer(tokenizer, folder=folder)
-        write_curve(curve_file, curve)
-        write_json(metrics, {"heldout_mlm": scores})
-        write_json(machine, describe(accelerator))
+        write_curve(reports / "curve.tsv", curve)
+        write_json(reports / "metrics.json", {"heldout_mlm": scores})
+        write_json(reports / "machine.json", describe(accelerator))
     log(f"models/teacher: held-out MLM accuracy {scores['accuracy']:.1%}, loss {scores['loss']:.3f}")
 
 

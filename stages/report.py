@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stages.parameters.whole import Whole
-from stages.pipeline.outputs import atomic_file, atomic_folder
 from stages.pipeline.stage import Run, run
-from tinybert.files import read_object, read_table, write_json, write_table
+from tinybert.atomic import atomic_folder
+from tinybert.files import read_object, read_table, write_json, write_table, write_text
 from tinybert.reporting import results
 from tinybert.reporting.card import card
 from tinybert.reporting.page import curve_charts, leaves, render, score_charts, students_content
@@ -39,12 +39,10 @@ def main(p: Parameters, run: Run) -> None:
         results.write_curves(folder, [*general, *(curve for of_task in curves.values() for curve in of_task)])
     with atomic_folder(REPORTS / "confusion") as folder:
         results.write_confusion(folder, merged)
-    with atomic_file(REPORTS / "sizes.tsv") as file:
-        write_table(file, results.SIZE_COLUMNS, results.size_rows(headlines))
+    write_table(REPORTS / "sizes.tsv", results.SIZE_COLUMNS, results.size_rows(headlines))
     with atomic_folder(REPORTS / "cards") as folder:
         write_cards(folder, p, headlines)
-    with atomic_file(REPORTS / "machines.json") as file:
-        write_json(file, machines)
+    write_json(REPORTS / "machines.json", machines)
     tasks = {
         task: {"results": merged[task], "models": headlines[task], "curves": curve_charts(curves[task])}
         for task in p.tasks
@@ -54,8 +52,7 @@ def main(p: Parameters, run: Run) -> None:
         longest=max(p.measure.lengths), curves=curve_charts(general), machines=machines,
         parameters=dict(sorted(leaves(p.model_dump()).items())),
     )  # fmt: skip
-    with atomic_file(REPORTS / "report.html") as file:
-        file.write_text(text, encoding="utf-8", newline="\n")
+    write_text(REPORTS / "report.html", text)
     log("the report is reports/report.html; `dvc metrics show` prints reports/metrics")
 
 
@@ -108,8 +105,7 @@ def write_cards(folder: Path, p: Parameters, headlines: Mapping[str, Mapping[str
                 max_length=numbers["encoding"]["max_length"], on_corpus=p.distill.steps > 0,
                 on_task=numbers["student"]["distill"],
             )  # fmt: skip
-            (folder / task / student).mkdir(parents=True)
-            (folder / task / student / "README.md").write_text(text, encoding="utf-8", newline="\n")
+            write_text(folder / task / student / "README.md", text)
 
 
 def source_of(p: Parameters, path: str) -> dict[str, str | None]:

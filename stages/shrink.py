@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Shape
-from stages.pipeline.outputs import atomic_folder
 from stages.pipeline.stage import Run, run
+from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.files import write_json
 from tinybert.model.checkpoint import load_checkpoint, save

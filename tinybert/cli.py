@@ -7,10 +7,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from tinybert.errors import InputError
 from tinybert.files import read_object
+from tinybert.model.checkpoint_validation import Shapes, shapes_in
 
 SIZES = {
     "layers": "num_hidden_layers",
@@ -53,7 +52,7 @@ def describe(folder: Path) -> dict[str, str]:
     weights, onnx = sorted(folder.glob("model*.safetensors")), sorted(folder.glob("*.onnx*"))
     if not weights and not onnx:
         raise InputError(f"{folder} is no model folder: it has no model.safetensors and no *.onnx")
-    shapes = {name: shape for file in weights for name, shape in _shapes(file).items()}
+    shapes = {name: shape for file in weights for name, shape in shapes_in(file, but=NO_WEIGHT).items()}
     model = {"architecture": _join(config.get("architectures") or config.get("model_type"))}
     model |= {title: _join(config.get(key)) for title, key in SIZES.items()}
     if weights:
@@ -62,17 +61,7 @@ def describe(folder: Path) -> dict[str, str]:
     return model | ({"labels": _join(config["id2label"])} if "id2label" in config else {})
 
 
-def _shapes(file: Path) -> dict[str, list[int]]:
-    """Shapes by name, from the header alone."""
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            slices = {name: opened.get_slice(name) for name in opened.keys()}
-            return {n: part.get_shape() for n, part in slices.items() if not part.get_dtype().startswith(NO_WEIGHT)}
-    except SafetensorError as error:
-        raise InputError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
-
-
-def _count(shapes: dict[str, list[int]], *, tied: bool) -> str:
+def _count(shapes: Shapes, *, tied: bool) -> str:
     """The number of weights, and of those outside the embedding tables. A tied weight counts once."""
     counts = {name: prod(shape) for name, shape in shapes.items() if not (tied and name.startswith(TIED))}
     tables = sum(count for name, count in counts.items() if "embeddings" in name and len(shapes[name]) == 2)

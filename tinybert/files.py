@@ -1,4 +1,4 @@
-"""JSON files and tab-separated tables, written with the same bytes for the same content."""
+"""JSON files and tab-separated tables, written whole or not at all, with the same bytes for the same content."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tinybert.atomic import atomic_file
 from tinybert.errors import InputError
 
 
@@ -23,14 +24,20 @@ def read_object(file: Path) -> dict[str, Any]:
 def write_json(file: Path, content: Any) -> None:
     """Write JSON with sorted keys, an indent of two and a final newline. NaN and infinity are refused."""
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    file.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_text(file, text + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text, with its line ends as they are."""
+    with atomic_file(file) as partial:
+        partial.write_text(text, encoding="utf-8", newline="")
 
 
 def write_curve(file: Path, rows: Sequence[dict[str, float]]) -> None:
     """Write a training curve: tab-separated, one column for each key of any row, empty where a row lacks it."""
     columns = list(dict.fromkeys(name for row in rows for name in row)) or ["step"]
     lines = ["\t".join(columns)] + ["\t".join(str(row.get(name, "")) for name in columns) for row in rows]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    write_text(file, "\n".join(lines) + "\n")
 
 
 def read_table(file: Path) -> list[dict[str, str]]:
@@ -41,8 +48,7 @@ def read_table(file: Path) -> list[dict[str, str]]:
 
 def write_table(file: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
     """Write a tab-separated table with a header line; a value that holds a tab or a line end is quoted."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "w", encoding="utf-8", newline="") as out:
+    with atomic_file(file) as partial, open(partial, "w", encoding="utf-8", newline="") as out:
         table = csv.DictWriter(out, columns, delimiter="\t", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)

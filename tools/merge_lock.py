@@ -6,7 +6,6 @@ of the result is an entry of one side, as that side's run recorded it. Where bot
 """
 
 import io
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tinybert.errors import InputError
+from tinybert.files import write_text
 
 FILE = Path("dvc.lock")
 Lock = dict[str, Any]
@@ -67,9 +67,7 @@ def save(file: Path, lock: Lock) -> None:
     writer.default_flow_style = False
     text = io.StringIO()
     writer.dump(lock, text)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-    os.replace(partial, file)
+    write_text(file, text.getvalue())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
 from stages.pipeline.dependencies import content_hash
-from stages.pipeline.outputs import remove
+from tinybert.atomic import remove
 from tinybert.errors import InputError
 from tools.merge_lock import FILE, Lock, load, save
 

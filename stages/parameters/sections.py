@@ -128,8 +128,8 @@ ReportedName = Annotated[Name, AfterValidator(_require_free)]
 """Of a task or a student, which names files of the report."""
 
 
-class Optimization(Section):
-    """AdamW with a linear warm-up and a linear decay to zero."""
+class Schedule(Section):
+    """Steps with a linear warm-up and a linear decay to zero."""
 
     batch_size: Positive
     """Sequences in a step, over all processes."""
@@ -137,13 +137,18 @@ class Optimization(Section):
     """At the end of the warm-up."""
     warmup: Probability
     """Share of the steps in which the learning rate rises from 0."""
+
+
+class Training(Section):
+    """What holds for all steps, and all phases, of a training by AdamW."""
+
     weight_decay: Weight
     dropout: Probability
     """On hidden states; attention has none, for speed."""
     seed: NotNegative
 
 
-class Pretrain(Optimization):
+class Pretrain(Schedule, Training):
     steps: NotNegative
     """0 takes the starting weights as they are."""
     length_doublings: Annotated[int, Field(ge=0, le=16)]
@@ -172,7 +177,7 @@ class GeneralLosses(IntermediateLosses):
         return self
 
 
-class Distill(Optimization):
+class Distill(Schedule, Training):
     """General distillation, the same for all students."""
 
     steps: NotNegative

@@ -9,8 +9,6 @@ from stages.parameters.section import (
     NotNegative,
     Path,
     Positive,
-    Probability,
-    Rate,
     Section,
     TaskKind,
     Temperature,
@@ -18,7 +16,7 @@ from stages.parameters.section import (
     task_metrics,
     task_rows,
 )
-from stages.parameters.sections import IntermediateLosses, Optimization
+from stages.parameters.sections import IntermediateLosses, Schedule, Training
 from stages.parameters.validation import problems
 
 Tree = dict[str, Any]
@@ -43,15 +41,12 @@ class Data(Section):
     """Training rows taken, chosen by their content; null takes all."""
 
 
-class FinetuneTeacher(Optimization):
+class FinetuneTeacher(Schedule, Training):
     epochs: Positive
 
 
-class Phase(Section):
+class Phase(Schedule):
     epochs: NotNegative
-    learning_rate: Rate
-    batch_size: Positive
-    warmup: Probability
 
 
 class Intermediate(Phase):
@@ -70,14 +65,11 @@ class Prediction(Phase):
     """Weight of the loss to the gold labels."""
 
 
-class FinetuneStudent(Section):
+class FinetuneStudent(Training):
     distill: bool
     """False fine-tunes on the gold labels alone: no intermediate phase, no soft loss."""
     intermediate: Intermediate
     prediction: Prediction
-    weight_decay: Weight
-    dropout: Probability
-    seed: NotNegative
 
     @model_validator(mode="after")
     def _has_a_loss(self) -> "FinetuneStudent":
@@ -112,6 +104,11 @@ class Scored(Section):
     """How texts become token ids: max_length in tokens, and what else the kind needs."""
     decoding: Tree
     """How logits become predictions; empty for most kinds."""
+
+    @property
+    def scoring(self) -> Tree:
+        """Arguments of a Scorer."""
+        return {"kind": self.kind, "encoding": self.encoding, "decoding": self.decoding}
 
 
 class Task(Section):

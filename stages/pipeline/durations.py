@@ -1,16 +1,14 @@
 """How long each stage took when it last ran here: a note beside the outputs, which no stage reads."""
 
 import json
-import os
 from pathlib import Path
+
+from tinybert.files import write_json
 
 
 def record(folder: Path, stage: str, *, seconds: float, resumed: bool) -> None:
     """Write the note of one stage, in place of its last; `resumed` says that an earlier process had done a part."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{stage}.partial"
-    partial.write_text(json.dumps({"resumed": resumed, "seconds": round(seconds, 1)}) + "\n", encoding="utf-8")
-    os.replace(partial, folder / f"{stage}.json")
+    write_json(folder / f"{stage}.json", {"resumed": resumed, "seconds": round(seconds, 1)})
 
 
 def read(folder: Path) -> dict[str, dict]:

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from stages.parameters.validation import validate
 from stages.pipeline import declared, dependencies, durations, plan, processes
 from stages.pipeline.declared import Declared
-from stages.pipeline.outputs import remove
+from tinybert.atomic import remove
 from tinybert.errors import InputError, explain
 
 Model = TypeVar("Model", bound=BaseModel)

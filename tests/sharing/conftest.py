@@ -8,10 +8,9 @@ from random import Random
 import pytest
 
 from tests.sharing import pipeline
-from tests.sharing.apache import apache
 from tests.sharing.azure import azure
+from tests.sharing.debian import apache, openssh
 from tests.sharing.objects import Folder
-from tests.sharing.openssh import openssh
 from tests.sharing.remote import Remote
 from tests.sharing.swift import swift
 from tests.sharing.team import shell

@@ -83,8 +83,8 @@ def test_several_folders_are_shown_one_after_another(folder: Path, capsys: pytes
         ("config.json", b"{", "model/config.json: not valid JSON"),
         ("config.json", b"[]", "model/config.json: "),
         ("model.safetensors", None, "model is no model folder: it has no model.safetensors and no *.onnx"),
-        ("model.safetensors", b"", "model/model.safetensors cannot be read: "),
-        ("model.safetensors", b"version https://git-lfs", "model/model.safetensors cannot be read: "),
+        ("model.safetensors", b"", "model/model.safetensors: the weights cannot be read: "),
+        ("model.safetensors", b"version https://git-lfs", "model/model.safetensors: the weights cannot be read: "),
     ],
 )
 def test_a_folder_that_is_no_model_is_refused_in_one_line(

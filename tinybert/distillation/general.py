@@ -20,9 +20,8 @@ from tinybert.pretraining.masking import masked_batch, masking_for
 from tinybert.pretraining.mlm import count_of, encode_blocks, freeze_unused_heads, predict_masked
 from tinybert.training.data_parallel import shard_of
 from tinybert.training.devices import set_up
-from tinybert.training.loop import train
+from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
-from tinybert.training.resume import TrainState
 
 EQUAL_WEIGHTS = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0, "prediction": 1.0}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinybert.tasks.protocol import TaskMetrics
+from tinybert.tasks.protocol import TaskMetrics, total
 
 RESAMPLES, SEED = 2000, 1
 CONFIDENCE = 0.95
@@ -29,19 +29,17 @@ def compare(
     For all but the reference also `retained`, its share of the reference's score, and `difference`, its score less the
     reference's, with an interval in which every resample draws the same rows for both.
     """
-    ones = np.ones((1, _num_rows(statistics)))
-    scores = {
-        model: round(float(metrics.reduce(statistics_N, ones, labels=labels)[metric][0]), 5)
-        for model, statistics_N in statistics.items()
-    }
+    all_scores = {model: total(metrics, statistics_N, labels=labels) for model, statistics_N in statistics.items()}
+    reference_score = round(all_scores[reference][metric], 5)
     resamples = resample(metrics, statistics, metric=metric, labels=labels)
     compared: dict[str, dict[str, Any]] = {}
-    for model, score in scores.items():
+    for model in statistics:
+        score = round(all_scores[model][metric], 5)
         compared[model] = {"score": score, "interval": interval(resamples[model])}
         if model != reference:
             compared[model] |= {
-                "retained": round(score / scores[reference], 5) if scores[reference] else 0.0,
-                "difference": round(score - scores[reference], 5),
+                "retained": round(score / reference_score, 5) if reference_score else 0.0,
+                "difference": round(score - reference_score, 5),
                 "difference_interval": interval(resamples[model] - resamples[reference]),
             }
     return compared

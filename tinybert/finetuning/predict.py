@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from transformers import BertTokenizer
 
-from tinybert.data.tokenizer import special_id
+from tinybert.data.tokenizer import load_tokenizer, special_id
 from tinybert.errors import InputError
 from tinybert.model.inputs import model_inputs
 from tinybert.tasks import protocol
 from tinybert.tasks.protocol import Feature, Prediction, Row, TaskMetrics, TaskModel
-from tinybert.tasks.tables import read_rows
+from tinybert.tasks.tables import read_labels, read_rows
 
 TOKENS = 8192
 """Padded tokens in a batch."""
@@ -71,27 +70,28 @@ class Encoded:
 class Scorer:
     """Encodes the rows of one task, and scores models on them.
 
-    `kind` is a folder of tinybert.tasks; `encoding` and `decoding` hold every field of its Encoding and Decoding.
+    `kind` is a folder of tinybert.tasks; `data` holds the prepared rows and labels, `checkpoint` the tokenizer;
+    `encoding` and `decoding` hold every field of the kind's Encoding and Decoding.
     """
 
     def __init__(
-        self, kind: str, *, tokenizer: BertTokenizer, labels: list[str], encoding: dict[str, Any],
-        decoding: dict[str, Any], accelerator: Accelerator,
+        self, kind: str, *, data: Path, checkpoint: Path, encoding: dict[str, Any], decoding: dict[str, Any],
+        accelerator: Accelerator,
     ) -> None:  # fmt: skip
         self.task = cast(TaskModel, import_module(f"tinybert.tasks.{kind}.model"))
         self.metrics = cast(TaskMetrics, import_module(f"tinybert.tasks.{kind}.metrics"))
-        self.labels = labels
-        self._tokenizer, self._encoding, self._decoding, self._accelerator = tokenizer, encoding, decoding, accelerator
+        self.labels, self.tokenizer = read_labels(data), load_tokenizer(checkpoint)
+        self.pad_token_id = special_id(self.tokenizer, "pad")
+        self._data, self._encoding, self._decoding, self._accelerator = data, encoding, decoding, accelerator
 
-    def read(self, folder: Path, split: str) -> Encoded:
-        """A split of the task in `folder`, encoded."""
-        rows = read_rows(folder, split)
-        return Encoded(rows, self.task.encode(rows, tokenizer=self._tokenizer, labels=self.labels, **self._encoding))
+    def read(self, split: str) -> Encoded:
+        """A split of the task, encoded."""
+        rows = read_rows(self._data, split)
+        return Encoded(rows, self.task.encode(rows, tokenizer=self.tokenizer, labels=self.labels, **self._encoding))
 
     def logits(self, model: Network, features: list[Feature]) -> list[np.ndarray]:
         """Of each feature, see `predict`."""
-        pad = special_id(self._tokenizer, "pad")
-        return predict(model, features, self.task, pad_token_id=pad, accelerator=self._accelerator)
+        return predict(model, features, self.task, pad_token_id=self.pad_token_id, accelerator=self._accelerator)
 
     def decode(self, logits: list[np.ndarray], data: Encoded) -> list[Prediction]:
         """A prediction for each row: a label, a number, a list of tags or an answer."""

@@ -27,7 +27,7 @@ def validate_checkpoint(folder: Path) -> None:
     config = _config(folder)
     shapes: Shapes = {}
     for file in _files(folder):
-        shapes |= _shapes(file)
+        shapes |= shapes_in(file)
     layers, count = {int(match[1]) for name in shapes if (match := LAYER.match(name))}, config["num_hidden_layers"]
     if layers != set(range(count)):
         raise InputError(f"{folder}: the weights have {len(layers)} layers, expected {count} by config.json")
@@ -76,10 +76,15 @@ def _files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(set(names.values()))]
 
 
-def _shapes(file: Path) -> Shapes:
+def shapes_in(file: Path, *, but: tuple[str, ...] = ()) -> Shapes:
+    """Shapes by name, from the header of a safetensors file, without tensors whose data type starts with one of `but`.
+
+    Raises InputError where it cannot be read.
+    """
     try:
         with safe_open(file, framework="numpy") as opened:
-            return {name: opened.get_slice(name).get_shape() for name in opened.keys()}
+            parts = {name: opened.get_slice(name) for name in opened.keys()}
+            return {name: part.get_shape() for name, part in parts.items() if not part.get_dtype().startswith(but)}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{file}: the weights cannot be read: {str(error).splitlines()[0]}") from None
 

@@ -17,9 +17,8 @@ from tinybert.model.inputs import Batch
 from tinybert.pretraining.masking import growing_length, mask_blocks, masked_batch, masking_for
 from tinybert.training.data_parallel import shard_of
 from tinybert.training.devices import set_up
-from tinybert.training.loop import train
+from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
-from tinybert.training.resume import TrainState
 
 HELDOUT_BLOCKS = 512
 """Blocks that are evaluated at most: enough to tell half a percent."""

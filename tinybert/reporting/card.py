@@ -18,19 +18,9 @@ TRAINING = {
 
 
 def card(
-    task: str,
-    student: str,
-    *,
-    metric: str,
-    evaluated: Mapping[str, Any],
-    models: Mapping[str, Any],
-    source: Mapping[str, str | None],
-    split: str,
-    max_length: int,
-    length: int,
-    on_corpus: bool,
-    on_task: bool,
-) -> str:
+    task: str, student: str, *, metric: str, evaluated: Mapping[str, Any], models: Mapping[str, Any],
+    source: Mapping[str, str | None], split: str, max_length: int, length: int, on_corpus: bool, on_task: bool,
+) -> str:  # fmt: skip
     """The card of a task's student.
 
     `evaluated` is the metrics.json of this student, `models` the headline numbers of all models of the task. `source`

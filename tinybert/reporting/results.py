@@ -229,7 +229,6 @@ def write_models(folder: Path, numbers: Mapping[str, Mapping[str, Tree]]) -> Non
     """One file per task and model."""
     for task, models in numbers.items():
         for model, values in models.items():
-            (folder / task).mkdir(exist_ok=True)
             write_json(folder / task / f"{model}.json", values)
 
 

@@ -149,7 +149,11 @@ class TaskMetrics(Protocol):
 def scores(
     metrics: TaskMetrics, predictions: list[Prediction], rows: list[Row], *, labels: list[str]
 ) -> dict[str, float]:
+    """Every metric that is defined for these labels."""
+    return total(metrics, metrics.row_statistics(predictions, rows, labels=labels), labels=labels)
+
+
+def total(metrics: TaskMetrics, statistics: np.ndarray, *, labels: list[str]) -> dict[str, float]:
     """Every metric that is defined for these labels: the reduction in which each row counts once."""
-    statistics = metrics.row_statistics(predictions, rows, labels=labels)
-    reduced = metrics.reduce(statistics, np.ones((1, len(rows))), labels=labels)
+    reduced = metrics.reduce(statistics, np.ones((1, len(statistics))), labels=labels)
     return {name: float(score_B[0]) for name, score_B in reduced.items()}

@@ -6,6 +6,7 @@ each computes its shard of every batch, and the main process saves for all.
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tinybert.model.inputs import Batch
 from tinybert.training.data_parallel import mean_over_processes
 from tinybert.training.devices import KEEP_FREED, tune_glibc
 from tinybert.training.progress import Progress
-from tinybert.training.resume import ResumePoint, TrainState
+from tinybert.training.resume import ResumePoint
 from tinybert.training.sampling import seed_dropout
 
 POINTS = 100
@@ -26,6 +27,20 @@ POINTS = 100
 BETAS, EPSILON, CLIP = (0.9, 0.98), 1e-6, 1.0
 """Of RoBERTa (Liu et al. 2019, section 3.1): BERT's but for the second beta, which suits runs of few steps; gradients
 are clipped to this norm, BERT's."""
+
+
+@dataclass
+class TrainState:
+    """What a resume point keeps beside weights and optimizer; a caller of `train` may add to it between steps."""
+
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    """JSON values."""
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """Rows of step, learning rate and mean losses since the row before."""
+        return self.values.setdefault("curve", [])
 
 
 def train(

@@ -8,9 +8,8 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
@@ -22,6 +21,11 @@ from torch import nn
 from tinybert.training.devices import describe
 from tinybert.training.progress import Progress
 
+if TYPE_CHECKING:
+    from tinybert.training.loop import TrainState
+
+FORMAT = 1
+"""Of the file. Code that changes it, or what `train` keeps in a TrainState, counts it up: older files are not used."""
 LAST, PREVIOUS = "state.safetensors", "previous.safetensors"
 COST = 100
 """A resume point is saved when this many times the duration of the last save has passed: 1 % of the run, and about as
@@ -31,20 +35,6 @@ FIRST_WAIT = 3.0
 Tensors = dict[str, torch.Tensor]
 
 
-@dataclass
-class TrainState:
-    """What a resume point keeps beside weights and optimizer; a caller of `train` may add to it between steps."""
-
-    tensors: Tensors = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-    """JSON values."""
-
-    @property
-    def curve(self) -> list[dict[str, float]]:
-        """Rows of step, learning rate and mean losses since the row before."""
-        return self.values.setdefault("curve", [])
-
-
 class ResumePoint:
     """The resume point of one training in `folder`: restored at its start, saved by the main process on the way."""
 
@@ -52,7 +42,7 @@ class ResumePoint:
         self._folder, self._accelerator, self._progress = folder, accelerator, progress
         self._wait, self._saved_at = FIRST_WAIT, time.monotonic()
 
-    def restore(self, objective: nn.Module, optimizer: torch.optim.Optimizer, state: TrainState) -> int:
+    def restore(self, objective: nn.Module, optimizer: torch.optim.Optimizer, state: "TrainState") -> int:
         """Fill weights, optimizer and `state` from the resume point, and return its step; 0 where there is none."""
         # Another machine has no such folder, and the file may be newer by the time that another process reads it.
         saved = broadcast_object_list([self._load() if self._accelerator.is_main_process else None])[0]
@@ -73,24 +63,27 @@ class ResumePoint:
         """Whether this process has to save after this step."""
         return self._accelerator.is_main_process and (is_last or time.monotonic() - self._saved_at > self._wait)
 
-    def save(self, objective: nn.Module, optimizer: Any, state: TrainState, *, step: int) -> None:
+    def save(self, objective: nn.Module, optimizer: Any, state: "TrainState", *, step: int) -> None:
         """Save a training of which `step` steps are done."""
         start = time.monotonic()
         tensors = {f"model/{name}": weight.detach() for name, weight in objective.named_parameters()}
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in moments.items()}
         tensors |= {f"state/{name}": tensor for name, tensor in state.tensors.items()}
-        values = {"step": step, "machine": describe(self._accelerator), "state": state.values}
+        values = {"step": step, "machine": self._origin(), "state": state.values}
         save(self._folder, tensors=tensors, values=values)
         self._saved_at = time.monotonic()
         self._wait = COST * (self._saved_at - start)
+
+    def _origin(self) -> dict[str, Any]:
+        return describe(self._accelerator) | {"format": FORMAT}
 
     def _load(self) -> tuple[Tensors, dict[str, Any]] | None:
         """What was saved last, unless another machine or other packages made it: they round differently."""
         saved = load(self._folder, progress=self._progress)
         if saved is None:
             return None
-        there, here = (machine | machine["packages"] for machine in (saved[1]["machine"], describe(self._accelerator)))
+        there, here = (origin | origin["packages"] for origin in (saved[1]["machine"], self._origin()))
         changed = [name for name, value in here.items() if there.get(name) != value]
         if changed and self._progress:
             values = ", ".join(f"{n} {there.get(n)} (here {here[n]})" for n in changed if n != "packages")

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 from pydantic import BaseModel, ConfigDict
 from tinybert.errors import InputError
-from stages.pipeline.outputs import atomic_file
+from tinybert.atomic import atomic_file
 from stages.pipeline.stage import Run, run
 
 class Parameters(BaseModel):

@@ -8,14 +8,14 @@ import torch
 from accelerate import Accelerator
 from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification
 
-from tinybert.data.tokenizer import build_tokenizer
+from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
 from tinybert.errors import InputError
 from tinybert.finetuning import predict as prediction
 from tinybert.finetuning.predict import Scorer, predict
 from tinybert.tasks.classification import model as classification
 from tinybert.tasks.classification.rows import SCHEMA
 from tinybert.tasks.ner import model as ner
-from tinybert.tasks.tables import write_rows
+from tinybert.tasks.tables import write_labels, write_rows
 
 LENGTHS = [3, 11, 2, 7, 11, 5, 19, 2]
 
@@ -50,12 +50,17 @@ def test_a_batch_has_no_more_padded_tokens_than_allowed_unless_one_row_has(monke
     assert [[LENGTHS[n] for n in batch] for batch in batches] == [[19], [11, 11], [7, 5, 3], [2, 2]]
 
 
-def test_a_metric_that_is_undefined_for_the_labels_is_refused():
+def scorer_of(folder: Path, labels: list[str], accelerator: Accelerator) -> Scorer:
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"the cat sat on mat dog a ran".split()]
+    save_tokenizer(build_tokenizer(tokens, lowercase=True, max_length=16), folder=folder)
+    write_labels(folder, labels)
+    return Scorer("classification", data=folder, checkpoint=folder, encoding={"max_length": 16}, decoding={},
+                  accelerator=accelerator)  # fmt: skip
+
+
+def test_a_metric_that_is_undefined_for_the_labels_is_refused(tmp_path: Path, accelerator: Accelerator):
     def require(metric: str, labels: str) -> None:
-        nothing: Any = None
-        scorer = Scorer("classification", tokenizer=nothing, labels=[*labels], encoding={}, decoding={},
-                        accelerator=nothing)  # fmt: skip
-        scorer.require(metric, [{"label": label} for label in labels])
+        scorer_of(tmp_path, [*labels], accelerator).require(metric, [{"label": label} for label in labels])
 
     with pytest.raises(InputError, match="metric: expected one of accuracy, f1_macro, matthews for 3 labels, got 'f1'"):
         require("f1", "abc")
@@ -78,11 +83,8 @@ def test_scores_of_rows_on_disk_are_those_of_the_models_predictions(tmp_path: Pa
     texts = {"cat": "short", "the cat sat on the mat": "long", "dog": "long", "a dog ran": "short"}
     rows = [{"text": text, "text_pair": None, "label": label} for text, label in texts.items()]
     write_rows(tmp_path / "test.parquet", rows, SCHEMA)
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"the cat sat on mat dog a ran".split()]
-    tokenizer = build_tokenizer(tokens, lowercase=True, max_length=16)
-    scorer = Scorer("classification", tokenizer=tokenizer, labels=["short", "long"], encoding={"max_length": 16},
-                    decoding={}, accelerator=accelerator)  # fmt: skip
-    test = scorer.read(tmp_path, "test")
+    scorer = scorer_of(tmp_path, ["short", "long"], accelerator)
+    test = scorer.read("test")
     assert test.rows == rows
     assert scorer.decode(scorer.logits(Length(), test.features), test) == ["short", "long", "short", "short"]
     assert scorer.scores(Length(), test)["accuracy"] == 3 / 4

@@ -37,35 +37,35 @@ MACHINE = {
 def finish(folder: Path, p: Parameters) -> None:
     """Write what the report reads into `folder`: of the tasks of SCORES and the students of WORSE that `p` has."""
     _curve(folder / "reports/pretrain/curve.tsv", {"loss": (8.9, 3.9)}, validated=False)
-    _json(folder / "reports/pretrain/machine.json", MACHINE)
+    write_json(folder / "reports/pretrain/machine.json", MACHINE)
     for student in p.students:
         _distill(folder / "reports/distill" / student)
     for task, section in p.tasks.items():
         for part, numbers in resolve(section, p.finetuning).items():
-            _json(folder / "plan/tasks" / task / f"{part}.json", numbers)
+            write_json(folder / "plan/tasks" / task / f"{part}.json", numbers)
         reports = folder / "reports/tasks" / task
         _curve(reports / "teacher/curve.tsv", LOSSES["teacher"], validated=True)
-        _json(reports / "teacher/machine.json", MACHINE)
+        write_json(reports / "teacher/machine.json", MACHINE)
         for student in p.students:
             _student(reports / "students" / student, task, student, metric=section.metric)
 
 
 def _distill(folder: Path) -> None:
     _curve(folder / "curve.tsv", LOSSES["intermediate"] | {"prediction": (6.8, 4.6)}, validated=False)
-    _json(folder / "machine.json", MACHINE)
+    write_json(folder / "machine.json", MACHINE)
     accuracy = {"teacher": {"accuracy": 0.25856, "loss": 5.1}, "student": {"accuracy": 0.23864, "loss": 5.3}}
     sizes = {"teacher": 5463554, "student": 1520130}
-    _json(folder / "metrics.json", {"heldout_mlm": accuracy, "parameters": sizes})
+    write_json(folder / "metrics.json", {"heldout_mlm": accuracy, "parameters": sizes})
 
 
 def _student(folder: Path, task: str, student: str, *, metric: str) -> None:
     _curve(folder / "intermediate_curve.tsv", LOSSES["intermediate"], validated=False)
     _curve(folder / "curve.tsv", LOSSES["prediction"], validated=True)
     for name in ("machine", "evaluate_machine"):
-        _json(folder / f"{name}.json", MACHINE)
-    _json(folder / "metrics.json", evaluated(task, metric, student=student))
-    _json(folder / "findings.json", findings(task, text=HOSTILE))
-    _json(folder / "measure.json", MEASURED)
+        write_json(folder / f"{name}.json", MACHINE)
+    write_json(folder / "metrics.json", evaluated(task, metric, student=student))
+    write_json(folder / "findings.json", findings(task, text=HOSTILE))
+    write_json(folder / "measure.json", MEASURED)
 
 
 def evaluated(task: str, metric: str, *, student: str = "small") -> dict[str, Any]:
@@ -144,10 +144,4 @@ def _curve(file: Path, losses: dict[str, tuple[float, float]], *, validated: boo
         rows.append({"step": step, "learning_rate": 0.001, **row})
         if validated and step % 100 == 0:
             rows.append({"step": step, "validation": round(0.7 - 0.4 * fall, 5)})
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_curve(file, rows)
-
-
-def _json(file: Path, content: Any) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, content)

@@ -13,9 +13,8 @@ from tests.tiny_bert import same_weights
 from tinybert.errors import InputError
 from tinybert.training import loop, resume
 from tinybert.training.devices import describe
-from tinybert.training.loop import adamw, learning_rate_at, train
+from tinybert.training.loop import TrainState, adamw, learning_rate_at, train
 from tinybert.training.progress import Progress
-from tinybert.training.resume import TrainState
 from tinybert.training.sampling import generator, seed_dropout
 
 STEPS, RATE, WARMUP, DECAY, SEED = 7, 0.02, 0.3, 0.1, 11
@@ -137,17 +136,18 @@ def test_a_killed_run_resumes_to_the_bits_of_an_undisturbed_one(
     assert last.startswith(f"test: step {STEPS}/{STEPS}  error ")
 
 
-def test_a_resume_point_of_another_machine_is_not_used(
+def test_a_resume_point_of_another_machine_or_format_is_not_used(
     tmp_path: Path, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     here = describe(accelerator)
     with monkeypatch.context() as patch:
         there = here | {"threads": 64, "packages": here["packages"] | {"torch": "1.0"}}
         patch.setattr(resume, "describe", lambda _: there)
+        patch.setattr(resume, "FORMAT", 0)
         killed(tmp_path, after=4)
     done, _ = trained(Objective(), tmp_path, progress=Progress("test"))
     assert done == list(range(1, STEPS + 1))
-    machines = f"threads 64 (here {here['threads']}), torch 1.0 (here {version('torch')})"
+    machines = f"threads 64 (here {here['threads']}), format 0 (here 1), torch 1.0 (here {version('torch')})"
     assert f"test: {tmp_path} is not used, it was saved with {machines}\n" in capsys.readouterr().out
 
 

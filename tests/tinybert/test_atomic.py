@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.pipeline.outputs import atomic_file, atomic_folder
+from tinybert.atomic import atomic_file, atomic_folder
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """What differs on a GPU."""
 
 from collections.abc import Iterator
+from contextlib import chdir
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
+from stages.pipeline.stage import Run
+from tests.stages.many_processes import tiny
 from tinybert.training.devices import describe, set_up
-from tinybert.training.loop import adamw, train
+from tinybert.training.loop import TrainState, adamw, train
 from tinybert.training.progress import Progress
-from tinybert.training.resume import TrainState
 from tinybert.training.sampling import generator
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch finds none")
@@ -68,3 +71,18 @@ def test_a_step_does_not_wait_for_the_gpu(gpu: Accelerator, tmp_path: Path, monk
     list(train(objective, batches=batches, steps=8, learning_rate=0.1, warmup=0.0, weight_decay=0.0, seed=1,
                accelerator=gpu, state=state, folder=tmp_path, progress=Progress("test")))  # fmt: skip
     assert [row["step"] for row in state.curve] == [8]
+
+
+def test_the_training_stages_give_the_same_bytes_twice(tmp_path: Path) -> None:
+    outputs: list[dict[str, bytes]] = []
+    for name in ("one", "two"):
+        folder = tiny.make(tmp_path / name)
+        with chdir(folder):
+            for name in tiny.STAGES:
+                stage = import_module(f"stages.{name}")
+                parameters = tiny.parameters(name)
+                parameters["compute"]["precision"] = "auto"
+                stage.main(stage.Parameters.model_validate(parameters), Run(tiny.KEYS[name], Path("resume") / name))
+        outputs.append({str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.safetensors")})
+    assert "models/tasks/t/students/s/model.safetensors" in outputs[0]
+    assert outputs[0] == outputs[1]
