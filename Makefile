@@ -25,7 +25,8 @@ test: check servers
 
 # Folders and files of tests/ that start stages, processes, servers or a browser, export models, or measure.
 SLOW := architecture benchmarks pipeline_runs sharing stages/bad_input stages/many_processes stages/test_fuzzing.py \
-  tinybert/export tinybert/reporting tinybert/test_readme_example.py tinybert/training/test_devices.py test_packaging.py
+  test_gpu.py test_packaging.py tinybert/export tinybert/reporting tinybert/test_readme_example.py \
+  tinybert/training/test_devices.py
 
 fast: setup
 	pytest -n 2 --dist loadfile -m "not dvc" $(SLOW:%=--ignore=tests/%)

@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.clones import ENVIRONMENT, ROOT, Hashes, clone, edit, output_hashes
+from benchmarks.clones import ENVIRONMENT, ROOT, Hashes, clone, edit, output_hashes, run
 from benchmarks.kill_schedule import ANYWHERE
 from benchmarks.killing import AFTER, CUT_OFF, KINDS, Record, Repro, disturbed, stage_seconds
 
@@ -93,12 +93,12 @@ def listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-def report(record: Record, *, command: str, bad_input: str) -> str:
+def report(record: Record, *, command: str, commit: str, bad_input: str) -> str:
     """The figures as Markdown."""
     changes = ", ".join(f"{key} {value}" for key, value in LONGER.items())
     return f"""# Faults
 
-`{command}`, quick preset with {changes}, {platform.system()}, {os.cpu_count()} cores.
+`{command}` at commit {commit}, quick preset with {changes}, {platform.system()}, {os.cpu_count()} cores.
 
 | | |
 |---|---|
@@ -126,8 +126,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     command = f"python -m benchmarks.faults --kills {options.kills} --passes {options.passes} --seed {options.seed}"
+    commit = run(ROOT, "git", "describe", "--always", "--dirty").strip()
     record = measure(options.kills, passes=options.passes, seed=options.seed)
-    text = report(record, command=command, bad_input=bad_inputs())
+    text = report(record, command=command, commit=commit, bad_input=bad_inputs())
     (ROOT / "benchmarks/faults.md").write_text(text, encoding="utf-8")
     print(text)
 

@@ -62,9 +62,9 @@ def main(p: Parameters, run: Run) -> None:
         save(student, folder)
         save_tokenizer(tokenizer, folder=folder)
         save_projections(maps, folder)
-        write_curve(reports / "curve.tsv", curve)
-        write_json(reports / "metrics.json", {"heldout_mlm": scores, "parameters": sizes})
-        write_json(reports / "machine.json", describe(accelerator))
+    write_curve(reports / "curve.tsv", curve)
+    write_json(reports / "metrics.json", {"heldout_mlm": scores, "parameters": sizes})
+    write_json(reports / "machine.json", describe(accelerator))
     log(f"models/students/{run.key}: {sizes['student']:,} parameters, its teacher has {sizes['teacher']:,}")
     for name, score in scores.items():
         log(f"held-out MLM accuracy of the {name}: {score['accuracy']:.1%}")

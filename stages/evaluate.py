@@ -20,7 +20,7 @@ from tinybert.evaluation.comparison import compare, worst
 from tinybert.export.runtime import INT8_FILE, OnnxModel
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Scorer
-from tinybert.tasks.protocol import TaskMetrics, total
+from tinybert.tasks.protocol import TaskMetrics, scores_from
 from tinybert.tasks.tables import read_rows
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
@@ -40,7 +40,8 @@ def main(p: Parameters, run: Run) -> None:
     task, data, models = p.task, Path("data/tasks") / run.task, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
     student = models / "students" / run.student
-    scorer = Scorer(**task.scoring, data=data, checkpoint=student, accelerator=accelerator)
+    scorer = Scorer(task.kind, data=data, checkpoint=student, encoding=task.encoding, decoding=task.decoding,
+                    accelerator=accelerator)  # fmt: skip
     test, labels = scorer.read("test"), scorer.labels
     predictions, logits = {"baseline": scorer.metrics.baseline(read_rows(data, "train"), test.rows)}, {}
     places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
@@ -80,7 +81,7 @@ def measure(
 ) -> dict[str, Any]:
     """Every score of every model, and `metric` with intervals, beside that of the first of MODELS."""
     statistics = {name: metrics.row_statistics(made, rows, labels=labels) for name, made in predictions.items()}
-    all_scores = {name: total(metrics, statistics_N, labels=labels) for name, statistics_N in statistics.items()}
+    all_scores = {name: scores_from(metrics, statistics_N, labels=labels) for name, statistics_N in statistics.items()}
     return {
         "compared": compare(metrics, statistics, metric=metric, labels=labels, reference=MODELS[0]),
         "rows": len(rows),

@@ -38,7 +38,8 @@ def main(p: Parameters, run: Run) -> None:
     task = p.task
     source, target = (Path("models/tasks") / run.task / name / run.student for name in ("students", "onnx"))
     accelerator = set_up(threads=p.compute.threads, precision="float32", cpu=True)
-    scorer = Scorer(**task.scoring, data=Path("data/tasks") / run.task, checkpoint=source, accelerator=accelerator)
+    scorer = Scorer(task.kind, data=Path("data/tasks") / run.task, checkpoint=source, encoding=task.encoding,
+                    decoding=task.decoding, accelerator=accelerator)  # fmt: skip
     test, student = scorer.read("test"), scorer.task.build(source, labels=scorer.labels, seed=0)
     with atomic_folder(target) as folder:
         write_float32(student, folder / FLOAT32_FILE)

@@ -42,7 +42,8 @@ def main(p: Parameters, run: Run) -> None:
     task, options = p.task, p.task.student
     source, tuned = Path("models/students") / run.student, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    scorer = Scorer(**task.scoring, data=Path("data/tasks") / run.task, checkpoint=source, accelerator=accelerator)
+    scorer = Scorer(task.kind, data=Path("data/tasks") / run.task, checkpoint=source, encoding=task.encoding,
+                    decoding=task.decoding, accelerator=accelerator)  # fmt: skip
     student = scorer.task.build(source, labels=scorer.labels, seed=options.seed).to(accelerator.device)
     set_dropout(student, hidden=options.dropout)
     validation, features = scorer.read("validation"), scorer.read("train").features
@@ -79,9 +80,9 @@ def main(p: Parameters, run: Run) -> None:
     with atomic_folder(tuned / "students" / run.student) as folder:
         save(student, folder)
         save_tokenizer(scorer.tokenizer, folder=folder)
-        write_curve(reports / "intermediate_curve.tsv", state.curve)
-        write_curve(reports / "curve.tsv", curve)
-        write_json(reports / "machine.json", describe(accelerator))
+    write_curve(reports / "intermediate_curve.tsv", state.curve)
+    write_curve(reports / "curve.tsv", curve)
+    write_json(reports / "machine.json", describe(accelerator))
 
 
 def _distill_intermediate(

@@ -34,7 +34,8 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     task, options = p.task, p.task.teacher
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    scorer = Scorer(**task.scoring, data=Path("data/tasks") / run.task, checkpoint=TEACHER, accelerator=accelerator)
+    scorer = Scorer(task.kind, data=Path("data/tasks") / run.task, checkpoint=TEACHER, encoding=task.encoding,
+                    decoding=task.decoding, accelerator=accelerator)  # fmt: skip
     model = scorer.task.build(TEACHER, labels=scorer.labels, seed=options.seed).to(accelerator.device)
     require_positions(
         task.encoding["max_length"], model.config, key=f"params.yaml: tasks.{run.task}.encoding.max_length"
@@ -58,8 +59,8 @@ def main(p: Parameters, run: Run) -> None:
     with atomic_folder(f"models/tasks/{run.task}/teacher") as folder:
         save(model, folder)
         save_tokenizer(scorer.tokenizer, folder=folder)
-        write_curve(reports / "curve.tsv", curve)
-        write_json(reports / "machine.json", describe(accelerator))
+    write_curve(reports / "curve.tsv", curve)
+    write_json(reports / "machine.json", describe(accelerator))
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def main(p: Parameters, run: Run) -> None:
     with atomic_folder("models/teacher") as folder:
         save(model, folder, head=has_mlm_head(model))
         save_tokenizer(tokenizer, folder=folder)
-        write_curve(reports / "curve.tsv", curve)
-        write_json(reports / "metrics.json", {"heldout_mlm": scores})
-        write_json(reports / "machine.json", describe(accelerator))
+    write_curve(reports / "curve.tsv", curve)
+    write_json(reports / "metrics.json", {"heldout_mlm": scores})
+    write_json(reports / "machine.json", describe(accelerator))
     log(f"models/teacher: held-out MLM accuracy {scores['accuracy']:.1%}, loss {scores['loss']:.3f}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinybert.errors import InputError
 from tinybert.files import read_object
-from tinybert.model.checkpoint_validation import Shapes, shapes_in
+from tinybert.model.checkpoint_validation import Shapes, tensor_shapes
 
 SIZES = {
     "layers": "num_hidden_layers",
@@ -52,7 +52,7 @@ def describe(folder: Path) -> dict[str, str]:
     weights, onnx = sorted(folder.glob("model*.safetensors")), sorted(folder.glob("*.onnx*"))
     if not weights and not onnx:
         raise InputError(f"{folder} is no model folder: it has no model.safetensors and no *.onnx")
-    shapes = {name: shape for file in weights for name, shape in shapes_in(file, but=NO_WEIGHT).items()}
+    shapes = {name: shape for file in weights for name, shape in tensor_shapes(file, exclude_dtypes=NO_WEIGHT).items()}
     model = {"architecture": _join(config.get("architectures") or config.get("model_type"))}
     model |= {title: _join(config.get(key)) for title, key in SIZES.items()}
     if weights:

@@ -1,4 +1,4 @@
-"""JSON files and tab-separated tables, written whole or not at all, with the same bytes for the same content."""
+"""JSON, tab-separated tables and text, written whole or not at all, with the same bytes for the same content."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ def write_json(file: Path, content: Any) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a text, with its line ends as they are."""
+    """Write text; its line endings are kept."""
     with atomic_file(file) as partial:
         partial.write_text(text, encoding="utf-8", newline="")
 

@@ -129,7 +129,7 @@ ReportedName = Annotated[Name, AfterValidator(_require_free)]
 
 
 class Schedule(Section):
-    """Steps with a linear warm-up and a linear decay to zero."""
+    """Batch size and learning rate, with a linear warm-up and a linear decay to zero."""
 
     batch_size: Positive
     """Sequences in a step, over all processes."""
@@ -140,7 +140,7 @@ class Schedule(Section):
 
 
 class Training(Section):
-    """What holds for all steps, and all phases, of a training by AdamW."""
+    """Settings that all phases of a training run share; its optimizer is AdamW."""
 
     weight_decay: Weight
     dropout: Probability

@@ -105,11 +105,6 @@ class Scored(Section):
     decoding: Tree
     """How logits become predictions; empty for most kinds."""
 
-    @property
-    def scoring(self) -> Tree:
-        """Arguments of a Scorer."""
-        return {"kind": self.kind, "encoding": self.encoding, "decoding": self.decoding}
-
 
 class Task(Section):
     """An entry of `tasks`. What it leaves out is the default of its kind or of `finetuning`."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinybert.tasks.protocol import TaskMetrics, total
+from tinybert.tasks.protocol import TaskMetrics, scores_from
 
 RESAMPLES, SEED = 2000, 1
 CONFIDENCE = 0.95
@@ -29,7 +29,7 @@ def compare(
     For all but the reference also `retained`, its share of the reference's score, and `difference`, its score less the
     reference's, with an interval in which every resample draws the same rows for both.
     """
-    all_scores = {model: total(metrics, statistics_N, labels=labels) for model, statistics_N in statistics.items()}
+    all_scores = {model: scores_from(metrics, rows_N, labels=labels) for model, rows_N in statistics.items()}
     reference_score = round(all_scores[reference][metric], 5)
     resamples = resample(metrics, statistics, metric=metric, labels=labels)
     compared: dict[str, dict[str, Any]] = {}

@@ -27,7 +27,7 @@ def validate_checkpoint(folder: Path) -> None:
     config = _config(folder)
     shapes: Shapes = {}
     for file in _files(folder):
-        shapes |= shapes_in(file)
+        shapes |= tensor_shapes(file)
     layers, count = {int(match[1]) for name in shapes if (match := LAYER.match(name))}, config["num_hidden_layers"]
     if layers != set(range(count)):
         raise InputError(f"{folder}: the weights have {len(layers)} layers, expected {count} by config.json")
@@ -76,15 +76,15 @@ def _files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(set(names.values()))]
 
 
-def shapes_in(file: Path, *, but: tuple[str, ...] = ()) -> Shapes:
-    """Shapes by name, from the header of a safetensors file, without tensors whose data type starts with one of `but`.
+def tensor_shapes(file: Path, *, exclude_dtypes: tuple[str, ...] = ()) -> Shapes:
+    """Shapes by name, from the header of a safetensors file; data types that start with one of those are left out.
 
     Raises InputError where it cannot be read.
     """
     try:
         with safe_open(file, framework="numpy") as opened:
             parts = {name: opened.get_slice(name) for name in opened.keys()}
-            return {name: part.get_shape() for name, part in parts.items() if not part.get_dtype().startswith(but)}
+            return {n: p.get_shape() for n, p in parts.items() if not p.get_dtype().startswith(exclude_dtypes)}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{file}: the weights cannot be read: {str(error).splitlines()[0]}") from None
 

@@ -150,10 +150,10 @@ def scores(
     metrics: TaskMetrics, predictions: list[Prediction], rows: list[Row], *, labels: list[str]
 ) -> dict[str, float]:
     """Every metric that is defined for these labels."""
-    return total(metrics, metrics.row_statistics(predictions, rows, labels=labels), labels=labels)
+    return scores_from(metrics, metrics.row_statistics(predictions, rows, labels=labels), labels=labels)
 
 
-def total(metrics: TaskMetrics, statistics: np.ndarray, *, labels: list[str]) -> dict[str, float]:
-    """Every metric that is defined for these labels: the reduction in which each row counts once."""
+def scores_from(metrics: TaskMetrics, statistics: np.ndarray, *, labels: list[str]) -> dict[str, float]:
+    """The same from row statistics, which each count once."""
     reduced = metrics.reduce(statistics, np.ones((1, len(statistics))), labels=labels)
     return {name: float(score_B[0]) for name, score_B in reduced.items()}

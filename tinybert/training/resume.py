@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tinybert.training.loop import TrainState
 
 FORMAT = 1
-"""Of the file. Code that changes it, or what `train` keeps in a TrainState, counts it up: older files are not used."""
+"""Of the file: files of another number are not used. An edit of this module that changes the file increments it."""
 LAST, PREVIOUS = "state.safetensors", "previous.safetensors"
 COST = 100
 """A resume point is saved when this many times the duration of the last save has passed: 1 % of the run, and about as
@@ -70,20 +70,21 @@ class ResumePoint:
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in moments.items()}
         tensors |= {f"state/{name}": tensor for name, tensor in state.tensors.items()}
-        values = {"step": step, "machine": self._origin(), "state": state.values}
+        values = {"step": step, "origin": self._origin(), "state": state.values}
         save(self._folder, tensors=tensors, values=values)
         self._saved_at = time.monotonic()
         self._wait = COST * (self._saved_at - start)
 
     def _origin(self) -> dict[str, Any]:
+        """What has to be the same for the training to go on with the same bits."""
         return describe(self._accelerator) | {"format": FORMAT}
 
     def _load(self) -> tuple[Tensors, dict[str, Any]] | None:
-        """What was saved last, unless another machine or other packages made it: they round differently."""
+        """What was saved last, unless another machine, other packages or another format made it."""
         saved = load(self._folder, progress=self._progress)
         if saved is None:
             return None
-        there, here = (origin | origin["packages"] for origin in (saved[1]["machine"], self._origin()))
+        there, here = (origin | origin["packages"] for origin in (saved[1]["origin"], self._origin()))
         changed = [name for name, value in here.items() if there.get(name) != value]
         if changed and self._progress:
             values = ", ".join(f"{n} {there.get(n)} (here {here[n]})" for n in changed if n != "packages")
