@@ -84,8 +84,8 @@ class LayerTrace:
     key: Moments = field(default_factory=Moments)
     context: Moments = field(default_factory=Moments)
     """Outputs of the heads, side by side, before the output matrix of the attention."""
-    neurons: Moments = field(default_factory=Moments)
-    """Activations of the intermediate neurons."""
+    energy_F: Any = 0.0
+    """Of the intermediate neurons: their squared activations, summed over tokens."""
     attention_norm: Norm = field(default_factory=Norm)
     output_norm: Norm = field(default_factory=Norm)
 
@@ -144,11 +144,14 @@ def _record_norm(module: nn.Module, norm: Norm) -> RemovableHandle:
 
 
 def _record_layer(layer: nn.Module, part: LayerTrace) -> Iterator[RemovableHandle]:
+    def add_energy(activations: torch.Tensor) -> None:
+        part.energy_F = part.energy_F + activations.flatten(0, -2).double().pow(2).sum(0)
+
     attention, query = layer.get_submodule("attention"), layer.get_submodule("attention.self.query")
     yield _on_output(query, lambda inputs, output: part.input_ND.append(inputs.flatten(0, -2)))
     yield _on_output(query, lambda inputs, output: part.query.add(output))
     yield _on_output(attention.get_submodule("self.key"), lambda inputs, output: part.key.add(output))
     yield _on_output(attention.get_submodule("output.dense"), lambda inputs, output: part.context.add(inputs))
-    yield _on_output(layer.get_submodule("output.dense"), lambda inputs, output: part.neurons.add(inputs))
+    yield _on_output(layer.get_submodule("output.dense"), lambda inputs, output: add_energy(inputs))
     yield _record_norm(attention.get_submodule("output.LayerNorm"), part.attention_norm)
     yield _record_norm(layer.get_submodule("output.LayerNorm"), part.output_norm)

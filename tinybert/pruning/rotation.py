@@ -136,7 +136,7 @@ class _Layer:
         """Keep the neurons whose outputs are largest in the student's stream: E[a^2] |P^T w|^2."""
         dense, out = self._source.intermediate.dense, self._P.T @ self._source.output.dense.weight.double()
         size = self._layer.intermediate.dense.out_features
-        importance = self._part.neurons.second_CC.diagonal() * out.pow(2).sum(0)
+        importance = self._part.energy_F * out.pow(2).sum(0)
         kept = importance.argsort(descending=True, stable=True)[:size].sort().values
         read = _fit(stream_Nk, self._part.attention_norm.outputs.double(), self._P)
         weight, bias = dense.weight.double()[kept], dense.bias.double()[kept]
