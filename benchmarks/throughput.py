@@ -13,7 +13,8 @@ from accelerate.state import AcceleratorState
 from torch import nn
 from transformers import BertConfig, Trainer, TrainerCallback, TrainingArguments
 
-from tinybert.distillation.intermediate import IntermediateDistillation, projections_for
+from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.projections import projections_from
 from tinybert.model import attention
 from tinybert.pruning.layers import choose_layers
 from tinybert.training import loop
@@ -68,7 +69,7 @@ def intermediate_distillation(student: Any, teacher: Any) -> IntermediateDistill
 
     Its projections start at random, since a random student was not cut out of its teacher.
     """
-    maps = projections_for(list(range(STUDENT[1])), teacher=TEACHER[1], states=STUDENT[0] + 1)
+    maps = projections_from(torch.zeros(TEACHER[1], STUDENT[1]), states=STUDENT[0] + 1)
     torch.manual_seed(len(maps))
     for linear in maps:
         nn.init.normal_(cast(nn.Linear, linear).weight, std=student.config.initializer_range)

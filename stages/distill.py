@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Distill, LayerMap
@@ -16,7 +17,7 @@ from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.distillation.general import distill
-from tinybert.distillation.intermediate import projections_for, save_projections
+from tinybert.distillation.projections import projections_from, save_projections
 from tinybert.files import write_curve, write_json
 from tinybert.model.checkpoint import load_checkpoint, require_positions, save
 from tinybert.model.size import count_parameters
@@ -73,8 +74,8 @@ def main(p: Parameters, run: Run) -> None:
 def _projections(source: Path, student: Any, teacher: Any) -> Any:
     """One for the embeddings and one for each layer, which start where the student's channels were cut from."""
     kept = json.loads((source / "cut.json").read_text(encoding="utf-8"))["hidden"]
-    states = student.config.num_hidden_layers + 1
-    return projections_for(kept, teacher=teacher.config.hidden_size, states=states).to(student.device)
+    basis = torch.eye(teacher.config.hidden_size)[:, kept]
+    return projections_from(basis, states=student.config.num_hidden_layers + 1).to(student.device)
 
 
 if __name__ == "__main__":

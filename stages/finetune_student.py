@@ -13,7 +13,8 @@ from stages.parameters.tasks import FinetuneStudent, Intermediate, Phase, Scored
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import save_tokenizer
-from tinybert.distillation.intermediate import IntermediateDistillation, load_projections
+from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.projections import load_projections
 from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
 from tinybert.files import write_curve, write_json

@@ -41,6 +41,10 @@ class Cut:
     intermediate: list[int]
     num_attention_heads: int
 
+    def basis(self, width: int) -> torch.Tensor:
+        """The student's channels in those of its teacher, which has `width`: a column each with a single 1, [D, k]."""
+        return torch.eye(width)[:, self.hidden]
+
 
 def prune(
     teacher: BertForPreTraining, *, num_hidden_layers: int, hidden_size: int, intermediate_size: int,

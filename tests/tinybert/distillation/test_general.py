@@ -11,7 +11,8 @@ from transformers import BertConfig, BertForPreTraining, BertModel, BertTokenize
 from tests.tiny_bert import BLOCKS, CUT, same_weights
 from tinybert.distillation import general
 from tinybert.distillation.general import EQUAL_WEIGHTS, GeneralDistillation, corpus_targets, distill
-from tinybert.distillation.intermediate import IntermediateDistillation, projections_for
+from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.projections import projections_from
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import load_checkpoint
 from tinybert.pretraining.masking import masked_batch, masking_for
@@ -24,7 +25,7 @@ LAYERS = CUT["layers"]
 def parts(teacher: BertForPreTraining) -> tuple[BertForPreTraining, torch.nn.ModuleList]:
     """A student and its projections."""
     cut = first_channels(teacher.config, **CUT)
-    return apply_cut(teacher, cut), projections_for(cut.hidden, teacher=36, states=3)
+    return apply_cut(teacher, cut), projections_from(cut.basis(36), states=3)
 
 
 def test_distilling_is_training_on_masked_batches_with_their_targets(

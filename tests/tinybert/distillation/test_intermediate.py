@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertForPreTraining, BertForSequenceClassification
 
 from tests.tiny_bert import same_weights
-from tinybert.distillation import intermediate as distillation
 from tinybert.distillation.general import GeneralDistillation, corpus_targets
-from tinybert.distillation.intermediate import IntermediateDistillation, projections_for
+from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.projections import load_projections, projections_from, save_projections
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
 from tinybert.errors import InputError
@@ -27,7 +27,7 @@ PRECISE: Any = lambda: torch.autocast("cpu", enabled=False)  # noqa: E731
 
 
 def test_the_students_channels_are_mapped_to_those_they_were_cut_from():
-    teacher, maps = torch.randn(2, 3, 11), projections_for(KEPT, teacher=11, states=3)
+    teacher, maps = torch.randn(2, 3, 11), projections_from(torch.eye(11)[:, KEPT], states=3)
     for projection in maps:
         mapped = projection(teacher[..., KEPT])
         others = [n for n in range(11) if n not in KEPT]
@@ -37,17 +37,17 @@ def test_the_students_channels_are_mapped_to_those_they_were_cut_from():
 
 
 def test_projections_come_back_as_they_were_saved(tmp_path: Path):
-    maps = projections_for(KEPT, teacher=11, states=12)  # more than ten: "10" sorts before "2"
+    maps = projections_from(torch.eye(11)[:, KEPT], states=12)  # more than ten: "10" sorts before "2"
     for n, weight in enumerate(maps.parameters()):
         nn.init.constant_(weight, n + 1.0)
-    distillation.save_projections(maps, tmp_path)
-    again = distillation.load_projections(tmp_path)
+    save_projections(maps, tmp_path)
+    again = load_projections(tmp_path)
     assert len(again) == 12 and same_weights(again, maps)
 
 
 def intermediate(student: Any, teacher: Any, weights: dict[str, float]) -> IntermediateDistillation:
     width, states = student.config.hidden_size, student.config.num_hidden_layers + 1
-    maps = projections_for(list(range(width)), teacher=teacher.config.hidden_size, states=states)
+    maps = projections_from(torch.eye(teacher.config.hidden_size)[:, :width], states=states)
     return IntermediateDistillation(maps, student.config, teacher.config, teacher_layers=LAYERS, weights=weights)
 
 
