@@ -4,12 +4,9 @@ In: models/teacher, models/shrunk/S, data/packed.
 Out: models/students/S, reports/distill/S/{curve.tsv,metrics.json,machine.json}.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Distill, LayerMap
@@ -17,7 +14,7 @@ from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.distillation.general import distill
-from tinybert.distillation.projections import projections_from, save_projections
+from tinybert.distillation.projections import load_projections, save_projections
 from tinybert.files import write_curve, write_json
 from tinybert.model.checkpoint import load_checkpoint, require_positions, save
 from tinybert.model.size import count_parameters
@@ -42,7 +39,7 @@ def main(p: Parameters, run: Run) -> None:
     teacher, student = (load_checkpoint(folder).to(accelerator.device) for folder in (TEACHER, source))
     blocks, heldout = (np.load(f"data/packed/{split}.npy", mmap_mode="r") for split in ("train", "heldout"))
     require_positions(blocks.shape[1], teacher.config, key="params.yaml: pack.sequence_length")
-    maps = _projections(source, student, teacher)
+    maps = load_projections(source).to(accelerator.device)
     curve = distill(
         student, teacher, blocks, tokenizer=tokenizer, projections=maps, weights=options.losses.model_dump(),
         teacher_layers=choose_layers(p.student.teacher_layers, student=student.config.num_hidden_layers,
@@ -69,13 +66,6 @@ def main(p: Parameters, run: Run) -> None:
     log(f"models/students/{run.key}: {sizes['student']:,} parameters, its teacher has {sizes['teacher']:,}")
     for name, score in scores.items():
         log(f"held-out MLM accuracy of the {name}: {score['accuracy']:.1%}")
-
-
-def _projections(source: Path, student: Any, teacher: Any) -> Any:
-    """One for the embeddings and one for each layer, which start where the student's channels were cut from."""
-    kept = json.loads((source / "cut.json").read_text(encoding="utf-8"))["hidden"]
-    basis = torch.eye(teacher.config.hidden_size)[:, kept]
-    return projections_from(basis, states=student.config.num_hidden_layers + 1).to(student.device)
 
 
 if __name__ == "__main__":

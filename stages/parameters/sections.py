@@ -92,11 +92,23 @@ Layers = Literal["first", "last", "uniform"] | list[NotNegative]
 """A rule, or the teacher's layers by number, counted from 0."""
 
 
-class Shape(Section):
-    """What `shrink` cuts out of the teacher."""
+class Shrink(Section):
+    """How students are made of the teacher, the same for all of them."""
 
+    calibration_blocks: Positive
+    """Blocks of data/packed, evenly spaced, on which the teacher shows what a student has to keep."""
+    seed: NotNegative
+
+
+class Shape(Section):
+    """What `shrink` makes of the teacher."""
+
+    method: Literal["rotation", "importance", "first", "random"]
+    """`rotation`: a basis of the teacher's principal components, with refitted weights; `importance`: the channels,
+    heads and neurons that are largest on the calibration blocks; `first` and `random` to compare with."""
     num_hidden_layers: Positive
-    keep_layers: Layers
+    keep_layers: Layers | Literal["importance"]
+    """Which of the teacher's layers; `importance` takes those that change their input most."""
     hidden_size: Positive
     num_attention_heads: Positive
     intermediate_size: Positive

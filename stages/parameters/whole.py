@@ -19,6 +19,7 @@ from stages.parameters.sections import (
     Pretrain,
     ReportedName,
     Scratch,
+    Shrink,
     Source,
     Student,
 )
@@ -35,6 +36,7 @@ class Whole(Section):
     initialize: Initialize
     pack: Pack
     pretrain: Pretrain
+    shrink: Shrink
     students: Annotated[dict[ReportedName, Student], Field(min_length=1)]
     distill: Distill
     finetuning: Finetuning
@@ -96,6 +98,8 @@ def _fits_teacher(section: str, student: Student, teacher: Scratch) -> Iterator[
     if student.num_hidden_layers > teacher.num_hidden_layers:
         return
     for name in ("keep_layers", "teacher_layers"):
+        if getattr(student, name) == "importance":
+            continue
         try:
             choose_layers(getattr(student, name), student=student.num_hidden_layers, teacher=teacher.num_hidden_layers)
         except InputError as error:

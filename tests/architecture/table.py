@@ -21,6 +21,7 @@ TABLE = {
     "initialize": f"initialize pack {PRETRAINED}",
     "pack": f"pack {PRETRAINED}",
     "pretrain": PRETRAINED,
+    "shrink": SHRUNK,
     "students.S": SHRUNK,
     "students.S.teacher_layers": GENERAL,
     "distill": GENERAL,

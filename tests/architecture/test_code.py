@@ -26,9 +26,8 @@ FILES = sorted(
 )
 PYTHON = [file for file in FILES if file.endswith(".py")]
 SCRIPTS = [file for file in PYTHON if file.startswith("stages/") and file.count("/") == 1 and "__init__" not in file]
-SURGERY = (f"tinybert/pruning/{name}.py" for name in ("calibration", "factorization", "rotation"))
-FOR_PEOPLE = {"tinybert/cli.py", *SURGERY}
-"""Of the library, what no stage needs to run: a command, and surgery that a notebook can do and `shrink` cannot yet."""
+FOR_PEOPLE = {"tinybert/cli.py"}
+"""Of the library, what no stage needs to run: a command."""
 
 LAYERS = [
     {"tinybert.atomic", "tinybert.errors"},

@@ -100,23 +100,28 @@ class Trace:
     layers: list[LayerTrace]
 
 
+def run_teacher(teacher: BertModel, texts: Iterable[Text]) -> None:
+    """A forward pass of each batch, for what hooks see of it."""
+    teacher.eval()
+    for text in texts:
+        teacher(input_ids=text.ids_BL, position_ids=text.positions_BL, attention_mask=text.visible_B1LL)
+
+
 @torch.inference_mode()
 def trace(teacher: BertModel, texts: Iterable[Text], *, layers: Sequence[int]) -> Trace:
     """Run `teacher` on the texts, and keep what a student of its `layers` is made from."""
-    teacher.eval()
     embedding, kept = Norm(), {n: LayerTrace() for n in layers}
     streams: dict[str, Moments] = {}
     with ExitStack() as stack:
         for name, module in teacher.named_modules():
             if isinstance(module, nn.LayerNorm):
                 moments = streams.setdefault(name, Moments())
-                stack.callback(_on_output(module, lambda _, output, moments=moments: moments.add(output)).remove)
+                stack.callback(on_output(module, lambda _, output, moments=moments: moments.add(output)).remove)
         stack.callback(_record_norm(teacher.embeddings.LayerNorm, embedding).remove)
         for n, part in kept.items():
             for handle in _record_layer(teacher.encoder.get_submodule(f"layer.{n}"), part):
                 stack.callback(handle.remove)
-        for text in texts:
-            teacher(input_ids=text.ids_BL, position_ids=text.positions_BL, attention_mask=text.visible_B1LL)
+        run_teacher(teacher, texts)
     seconds = [moments.second_CC for moments in streams.values()]
     stream_DD = torch.stack([second_DD / second_DD.trace() for second_DD in seconds]).mean(0)
     for norm in (embedding, *(n for part in kept.values() for n in (part.attention_norm, part.output_norm))):
@@ -126,7 +131,7 @@ def trace(teacher: BertModel, texts: Iterable[Text], *, layers: Sequence[int]) -
     return Trace(stream_DD, embedding, [kept[n] for n in layers])
 
 
-def _on_output(module: nn.Module, record: Callable[[Any, torch.Tensor], None]) -> RemovableHandle:
+def on_output(module: nn.Module, record: Callable[[Any, torch.Tensor], None]) -> RemovableHandle:
     """Call `record` with the first input and the output of each forward pass, until the handle is removed."""
 
     def hook(_: nn.Module, inputs: Any, output: Any) -> None:
@@ -140,7 +145,7 @@ def _record_norm(module: nn.Module, norm: Norm) -> RemovableHandle:
         norm.inputs.append(inputs.flatten(0, -2))
         norm.outputs.append(output.flatten(0, -2))
 
-    return _on_output(module, record)
+    return on_output(module, record)
 
 
 def _record_layer(layer: nn.Module, part: LayerTrace) -> Iterator[RemovableHandle]:
@@ -148,10 +153,10 @@ def _record_layer(layer: nn.Module, part: LayerTrace) -> Iterator[RemovableHandl
         part.energy_F = part.energy_F + activations.flatten(0, -2).double().pow(2).sum(0)
 
     attention, query = layer.get_submodule("attention"), layer.get_submodule("attention.self.query")
-    yield _on_output(query, lambda inputs, output: part.input_ND.append(inputs.flatten(0, -2)))
-    yield _on_output(query, lambda inputs, output: part.query.add(output))
-    yield _on_output(attention.get_submodule("self.key"), lambda inputs, output: part.key.add(output))
-    yield _on_output(attention.get_submodule("output.dense"), lambda inputs, output: part.context.add(inputs))
-    yield _on_output(layer.get_submodule("output.dense"), lambda inputs, output: add_energy(inputs))
+    yield on_output(query, lambda inputs, output: part.input_ND.append(inputs.flatten(0, -2)))
+    yield on_output(query, lambda inputs, output: part.query.add(output))
+    yield on_output(attention.get_submodule("self.key"), lambda inputs, output: part.key.add(output))
+    yield on_output(attention.get_submodule("output.dense"), lambda inputs, output: part.context.add(inputs))
+    yield on_output(layer.get_submodule("output.dense"), lambda inputs, output: add_energy(inputs))
     yield _record_norm(attention.get_submodule("output.LayerNorm"), part.attention_norm)
     yield _record_norm(layer.get_submodule("output.LayerNorm"), part.output_norm)

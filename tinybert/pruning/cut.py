@@ -1,27 +1,30 @@
-"""Structured pruning: a narrower, shallower BERT made of a teacher's weights.
+"""Structured pruning by selection: a student that keeps some of its teacher's layers, channels and neurons.
 
-H hidden channels, A attention channels (all heads side by side, as many as H), F intermediate neurons.
-A post-norm BERT adds every layer's output into one residual stream of H channels, so that one choice of channels holds
-for the embeddings, every layer and the head.
+H hidden channels, Q channels of queries and keys and V of values (all heads side by side, as many as H), F intermediate
+neurons. A post-norm BERT adds every layer's output into one residual stream of H channels, so that one choice of these
+holds for the embeddings, every layer and the head; the others are chosen layer by layer.
 """
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import BertConfig, BertForPreTraining
 
-from tinybert.errors import InputError
-from tinybert.pruning.layers import choose_layers
+from tinybert.pruning.calibration import Trace
+from tinybert.pruning.importance import head_channels, hidden_channels, neurons
+from tinybert.pruning.shape import Shape, student_config
 
 # Parameter name -> its axes, one letter each; "." is an axis that is kept whole.
 AXES = {
     r"(_embeddings|predictions\.decoder|seq_relationship)\.weight": ".H",
     r"LayerNorm\.(weight|bias)": "H",
-    r"attention\.self\.(query|key|value)\.weight": "AH",
-    r"attention\.self\.(query|key|value)\.bias": "A",
-    r"attention\.output\.dense\.weight": "HA",
+    r"attention\.self\.(query|key)\.weight": "QH",
+    r"attention\.self\.(query|key)\.bias": "Q",
+    r"attention\.self\.value\.weight": "VH",
+    r"attention\.self\.value\.bias": "V",
+    r"attention\.output\.dense\.weight": "HV",
     r"intermediate\.dense\.weight": "FH",
     r"intermediate\.dense\.bias": "F",
     r"(?<!attention\.)output\.dense\.weight": "HF",
@@ -29,79 +32,101 @@ AXES = {
     r"(output|pooler|transform)\.dense\.bias": "H",
     r"(predictions|predictions\.decoder|seq_relationship)\.bias": ".",
 }
+LAYER = re.compile(r"encoder\.layer\.(\d+)")
+Choice = Callable[[int, int], torch.Tensor]
+"""Which of so many channels stay, given how many do."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What a student keeps, as indices into its teacher."""
+    """What a student keeps, as indices into its teacher; `query`, `value` and `intermediate` by the student's layer."""
 
     layers: list[int]
-    hidden: list[int]
-    attention: list[int]
-    intermediate: list[int]
     num_attention_heads: int
+    hidden: list[int]
+    query: list[list[int]]
+    """Channels of queries and keys."""
+    value: list[list[int]]
+    intermediate: list[list[int]]
 
     def basis(self, width: int) -> torch.Tensor:
         """The student's channels in those of its teacher, which has `width`: a column each with a single 1, [D, k]."""
         return torch.eye(width)[:, self.hidden]
 
-
-def prune(
-    teacher: BertForPreTraining, *, num_hidden_layers: int, hidden_size: int, intermediate_size: int,
-    num_attention_heads: int | None = None, keep_layers: str | list[int] = "uniform",
-) -> tuple[BertForPreTraining, Cut]:  # fmt: skip
-    """A student of this shape with weights of `teacher`, as many heads as it by default, and what it keeps.
-
-    Raises InputError when a size is above the teacher's, or `keep_layers` does not fit (see choose_layers).
-    """
-    layers = choose_layers(keep_layers, student=num_hidden_layers, teacher=teacher.config.num_hidden_layers)
-    heads = num_attention_heads or teacher.config.num_attention_heads
-    cut = first_channels(teacher.config, layers=layers, hidden_size=hidden_size, num_attention_heads=heads,
-                         intermediate_size=intermediate_size)  # fmt: skip
-    return apply_cut(teacher, cut), cut
+    @property
+    def shape(self) -> Shape:
+        return Shape(len(self.hidden), self.num_attention_heads, len(self.intermediate[0]))
 
 
-def first_channels(
-    config: BertConfig, *, layers: list[int], hidden_size: int, num_attention_heads: int, intermediate_size: int
-) -> Cut:
+def first_channels(config: BertConfig, *, layers: list[int], shape: Shape) -> Cut:
     """Keep the first channels and neurons, and where possible the first channels of each of the first heads.
 
     `config` is the teacher's. Heads that are wider or more than the teacher's are filled with its channels in order.
-    Raises InputError when a width is above the teacher's.
     """
-    sizes = {"hidden_size": hidden_size, "intermediate_size": intermediate_size}
-    wider = [f"{name} is {size}, the teacher's is {getattr(config, name)}" for name, size in sizes.items()
-             if size > getattr(config, name)]  # fmt: skip
-    if wider:
-        raise InputError(f"the student cannot be wider than its teacher: {'; '.join(wider)}")
-    head, teacher_head = hidden_size // num_attention_heads, config.hidden_size // config.num_attention_heads
-    if head <= teacher_head and num_attention_heads <= config.num_attention_heads:
-        attention = [h * teacher_head + c for h in range(num_attention_heads) for c in range(head)]
-    else:
-        attention = list(range(hidden_size))
-    return Cut(layers, list(range(hidden_size)), attention, list(range(intermediate_size)), num_attention_heads)
+    return _everywhere(config, layers, shape, lambda size, kept: torch.arange(kept))
+
+
+def random_channels(config: BertConfig, *, layers: list[int], shape: Shape, seed: int) -> Cut:
+    """Keep channels, neurons and channels of the first heads that are drawn from `seed`, to compare with."""
+    generator = torch.Generator().manual_seed(seed)
+    return _everywhere(config, layers, shape, lambda size, kept: torch.randperm(size, generator=generator)[:kept])
+
+
+def important_channels(teacher: BertForPreTraining, traced: Trace, *, layers: list[int], shape: Shape) -> Cut:
+    """Keep what is largest on calibration text (see importance.py); `traced` is of these layers."""
+    hidden = hidden_channels(traced.stream_DD, shape.hidden_size)
+    query, value, intermediate = [], [], []
+    for n, part in zip(layers, traced.layers, strict=True):
+        layer = teacher.bert.encoder.get_submodule(f"layer.{n}")
+        attention, feed_forward = (layer.get_parameter(f"{name}output.dense.weight") for name in ("attention.", ""))
+        channels = head_channels(part, attention.detach().double()[hidden], shape=shape,
+                                 heads=teacher.config.num_attention_heads)  # fmt: skip
+        query.append(channels.query)
+        value.append(channels.value)
+        intermediate.append(neurons(part, feed_forward.detach().double()[hidden], shape.intermediate_size))
+    return Cut(layers, shape.num_attention_heads, hidden, query, value, intermediate)
 
 
 def apply_cut(teacher: BertForPreTraining, cut: Cut) -> BertForPreTraining:
     """The student that `cut` describes; with everything kept, a copy of the teacher.
 
     The scores of a head are a sum over its channels divided by the root of their number. The queries of a head cut from
-    D channels to d are multiplied by sqrt(D / d), which keeps the expected size of its scores.
+    D channels to d are multiplied by sqrt(D / d), which keeps the expected size of its scores. Raises InputError when a
+    width is above the teacher's.
     """
-    sizes = {"num_hidden_layers": len(cut.layers), "hidden_size": len(cut.hidden),
-             "num_attention_heads": cut.num_attention_heads, "intermediate_size": len(cut.intermediate)}  # fmt: skip
-    config: dict[str, Any] = teacher.config.to_dict() | sizes
-    student = BertForPreTraining(type(teacher.config)(**config))
+    student = BertForPreTraining(student_config(teacher.config, cut.shape, layers=len(cut.layers)))
     weights = teacher.state_dict()
     student.load_state_dict({name: _slice(weights, name, cut) for name in student.state_dict()})
     _keep_score_size(student, teacher)
     return student
 
 
+def _everywhere(config: BertConfig, layers: list[int], shape: Shape, choose: Choice) -> Cut:
+    student_config(config, shape, layers=len(layers))
+    hidden = _sorted(choose(config.hidden_size, shape.hidden_size))
+    attention = [[*_attention(config, shape, choose)] for _ in layers]
+    intermediate = [_sorted(choose(config.intermediate_size, shape.intermediate_size)) for _ in layers]
+    return Cut(layers, shape.num_attention_heads, hidden, attention, attention, intermediate)
+
+
+def _attention(config: BertConfig, shape: Shape, choose: Choice) -> Iterator[int]:
+    head = config.hidden_size // config.num_attention_heads
+    if shape.head_size > head or shape.num_attention_heads > config.num_attention_heads:
+        yield from _sorted(choose(config.hidden_size, shape.hidden_size))
+        return
+    for n in range(shape.num_attention_heads):
+        yield from (n * head + channel for channel in _sorted(choose(head, shape.head_size)))
+
+
+def _sorted(channels: torch.Tensor) -> list[int]:
+    return channels.sort().values.tolist()
+
+
 def _slice(weights: dict[str, torch.Tensor], name: str, cut: Cut) -> torch.Tensor:
-    source = re.sub(r"encoder\.layer\.(\d+)", lambda m: f"encoder.layer.{cut.layers[int(m[1])]}", name)
-    kept = {"H": cut.hidden, "A": cut.attention, "F": cut.intermediate}
-    weight = weights[source]
+    found = LAYER.search(name)
+    n = int(found[1]) if found else 0
+    weight = weights[LAYER.sub(f"encoder.layer.{cut.layers[n]}", name)]
+    kept = {"H": cut.hidden, "Q": cut.query[n], "V": cut.value[n], "F": cut.intermediate[n]}
     matches = [axes for pattern, axes in AXES.items() if re.search(rf"{pattern}$", name)]
     assert len(matches) == 1, f"{name} matches {matches}"
     for axis, letter in enumerate(matches[0]):

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from tinybert.pruning.calibration import LayerTrace
+from tinybert.pruning.importance import head_channels, heads_by_output
+from tinybert.pruning.shape import Shape
 
 JITTER = 1e-6
 """Added to a covariance, in units of its mean variance, so that it has a Cholesky factor."""
@@ -38,26 +40,37 @@ class Heads:
     """[a d], True at channels that the teacher has not."""
 
 
-def factorized_heads(part: LayerTrace, out_kA: Tensor, *, heads: int, student_heads: int, head_size: int) -> Heads:
+def factorized_heads(part: LayerTrace, out_kA: Tensor, *, heads: int, shape: Shape) -> Heads:
     """The student's heads: those of the teacher's `heads` that write most into the stream, each factorized.
 
     `out_kA` [k, A D] is the teacher's output matrix in the student's basis. Where the student has more or wider heads,
     the rest is silent: it changes no output, and learns (see `silence`).
     """
     mean_A, covariance_AA = part.context.mean_C, part.context.covariance_CC
-    blocks = [slice(n * size, (n + 1) * size) for size in [len(mean_A) // heads] for n in range(heads)]
-    written = torch.stack([(out_kA[:, b] @ covariance_AA[b, b] @ out_kA[:, b].T).trace() for b in blocks])
-    chosen = sorted(written.argsort(descending=True, stable=True)[:student_heads].tolist())
-    width = student_heads * head_size
+    width, head_size, size = shape.hidden_size, shape.head_size, len(mean_A) // heads
     query, key, value = (torch.zeros(width, len(mean_A), dtype=torch.float64) for _ in range(3))
     output, silent = torch.zeros(len(out_kA), width, dtype=torch.float64), torch.ones(width, dtype=torch.bool)
-    for place, n in enumerate(chosen):
-        block, rank = blocks[n], min(head_size, blocks[n].stop - blocks[n].start)
-        rows = slice(place * head_size, place * head_size + rank)
+    rank = min(head_size, size)
+    for place, n in enumerate(heads_by_output(part, out_kA, heads=heads, count=shape.num_attention_heads)):
+        block, rows = slice(n * size, (n + 1) * size), slice(place * head_size, place * head_size + rank)
         query[rows, block], key[rows, block] = _scores(part, block, rank=rank, head_size=head_size)
         value[rows, block], output[:, rows] = _outputs(covariance_AA[block, block], out_kA[:, block], rank=rank)
         silent[rows] = False
     return Heads(query, key, value, mean_A, output, out_kA @ mean_A, silent)
+
+
+def selected_heads(part: LayerTrace, out_kA: Tensor, *, heads: int, shape: Shape) -> Heads:
+    """The student's heads as some of the teacher's channels (importance.head_channels), as a cut takes them.
+
+    The queries keep the size of the scores (cut.apply_cut).
+    """
+    channels = head_channels(part, out_kA, shape=shape, heads=heads)
+    eye = torch.eye(out_kA.shape[1], dtype=torch.float64)
+    query, value = eye[channels.query], eye[channels.value]
+    scale = (out_kA.shape[1] / heads / shape.head_size) ** 0.5
+    nothing = torch.zeros(len(eye), dtype=torch.float64), torch.zeros(len(out_kA), dtype=torch.float64)
+    silent = torch.zeros(shape.hidden_size, dtype=torch.bool)
+    return Heads(query * scale, query, value, nothing[0], out_kA[:, channels.value], nothing[1], silent)
 
 
 def _scores(part: LayerTrace, block: slice, *, rank: int, head_size: int) -> tuple[Tensor, Tensor]:

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 from transformers import BertForPreTraining
 
-from tinybert.errors import InputError
-from tinybert.pruning.calibration import LayerTrace, Norm, Text, trace
-from tinybert.pruning.factorization import factorized_heads, silence
+from tinybert.pruning.calibration import LayerTrace, Norm, Text, Trace
+from tinybert.pruning.factorization import factorized_heads, selected_heads, silence
+from tinybert.pruning.importance import neurons
+from tinybert.pruning.shape import Shape, student_config
 
 RIDGE = 1e-3
 """Of a least-squares fit, in units of the mean variance of its inputs. It pulls to the weights before the fit."""
@@ -47,80 +48,87 @@ def basis(stream_DD: Tensor, size: int) -> Tensor:
     return torch.outer(equal_D, equal_k) + components @ reflection[:, 1:].T
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Of a student."""
-
-    hidden_size: int
-    num_attention_heads: int
-    intermediate_size: int
-
-
 @torch.no_grad()
 def rotate(
-    teacher: BertForPreTraining, texts: Sequence[Text], *, layers: list[int], shape: Shape, seed: int = 0
-) -> tuple[BertForPreTraining, Tensor]:
+    teacher: BertForPreTraining, traced: Trace, texts: Sequence[Text], *, layers: list[int], shape: Shape,
+    basis_Dk: Tensor | None = None, refit: bool = True, factorize: bool = True, seed: int = 0,
+) -> tuple[BertForPreTraining, Tensor]:  # fmt: skip
     """A student of the teacher's `layers` (counted from 0) and of this shape, and the basis P [D, k].
 
-    `texts` are calibration text, some ten thousand tokens. `seed` draws what silent channels start from. Raises
-    InputError when the student would be wider than the teacher.
+    `texts` are calibration text, some ten thousand tokens, and `traced` is what the teacher computes on them.
+    `basis_Dk` is P where it is not to be `basis(traced.stream_DD)`. Without `refit` the teacher's weights are rotated
+    and no more; without `factorize` heads keep some of their channels (importance.py), so that with a selection of
+    channels as P both give the student of `cut.important_channels`. `seed` draws what silent channels start from.
+    Raises InputError when the student would be wider than the teacher.
     """
-    wide = [f"{name} is {size}, the teacher's is {getattr(teacher.config, name)}" for name, size in vars(shape).items()
-            if name != "num_attention_heads" and size > getattr(teacher.config, name)]  # fmt: skip
-    if wide:
-        raise InputError(f"the student cannot be wider than its teacher: {'; '.join(wide)}")
-    traced = trace(teacher.bert, texts, layers=layers)
-    P = basis(traced.stream_DD, shape.hidden_size)
-    sizes = {"num_hidden_layers": len(layers), **vars(shape)}
-    config: dict[str, Any] = teacher.config.to_dict() | sizes
-    student = BertForPreTraining(type(teacher.config)(**config)).eval()
+    student = BertForPreTraining(student_config(teacher.config, shape, layers=len(layers))).eval()
+    P = basis(traced.stream_DD, shape.hidden_size) if basis_Dk is None else basis_Dk.double()
     _rotate_heads(student, teacher, P)
-    stream = _embed(student, teacher, traced.embedding_norm, P)
+    stream = _embed(student, teacher, traced.embedding_norm, P, refit=refit)
     generator = torch.Generator().manual_seed(seed)
-    for layer, n, part in zip(student.bert.encoder.layer, layers, traced.layers, strict=True):
-        source = teacher.bert.encoder.get_submodule(f"layer.{n}")
-        stream = _Layer(layer, source, part, P).build(stream, texts, generator)
+    for own, n, part in zip(student.bert.encoder.layer, layers, traced.layers, strict=True):
+        layer = _Layer(own, teacher.bert.encoder.get_submodule(f"layer.{n}"), part, P, shape)
+        layer.rotate(factorize=factorize)
+        if refit:
+            stream = layer.refit(stream, texts)
+        silence(own.attention, layer.silent, generator=generator)
     return student, P
 
 
-def _embed(student: BertForPreTraining, teacher: BertForPreTraining, norm: Norm, P: Tensor) -> Tensor:
+def _embed(student: BertForPreTraining, teacher: BertForPreTraining, norm: Norm, P: Tensor, *, refit: bool) -> Tensor:
     """Rotate the embeddings; the student's stream [N, k] after them."""
     own, source = student.bert.embeddings, teacher.bert.embeddings
     for name in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
         own.get_parameter(f"{name}.weight").copy_(source.get_parameter(f"{name}.weight").double() @ P)
-    return _fit_norm(own.LayerNorm, source.LayerNorm, norm.inputs.double() @ P, norm, P)
+    _rotate_norm(own.LayerNorm, source.LayerNorm, P)
+    return _refit_norm(own.LayerNorm, norm.inputs.double() @ P, norm, P) if refit else torch.empty(0)
 
 
 class _Layer:
-    """One layer of the student, made of one of the teacher."""
+    """One layer of the student, made of one of the teacher: rotated, then refitted on the student's stream."""
 
-    def __init__(self, layer: Any, source: Any, part: LayerTrace, P: Tensor) -> None:
-        self._layer, self._source, self._part, self._P = layer, source, part, P
+    def __init__(self, layer: Any, source: Any, part: LayerTrace, P: Tensor, shape: Shape) -> None:
+        self._layer, self._source, self._part, self._P, self._shape = layer, source, part, P, shape
+        self.silent = torch.zeros(shape.hidden_size, dtype=torch.bool)
 
-    def build(self, stream_Nk: Tensor, texts: Sequence[Text], generator: torch.Generator) -> Tensor:
-        """Fill the layer's weights, and return the stream behind it; `stream_Nk` is the one before it."""
-        self._attention_inputs(stream_Nk, generator)
-        context = self._contexts(stream_Nk, texts)
-        norm = self._part.attention_norm
-        stream_Nk = self._write(self._layer.attention.output, self._source.attention.output, context, stream_Nk, norm)
-        self._neurons(stream_Nk)
-        activations = self._layer.intermediate(stream_Nk.float())
-        return self._write(self._layer.output, self._source.output, activations, stream_Nk, self._part.output_norm)
+    def rotate(self, *, factorize: bool) -> None:
+        """Fill the layer's weights from the teacher's and the basis alone."""
+        for name in ("attention.output", "output"):
+            own, source = (layer.get_submodule(name) for layer in (self._layer, self._source))
+            _set(own.dense, torch.zeros(own.dense.weight.shape), self._P.T @ source.dense.bias.double())
+            _rotate_norm(own.LayerNorm, source.LayerNorm, self._P)
+        out_kA = self._P.T @ self._source.attention.output.dense.weight.double()
+        make = factorized_heads if factorize else selected_heads
+        self._heads = make(self._part, out_kA, heads=self._source.attention.self.num_attention_heads, shape=self._shape)
+        self.silent = self._heads.silent
+        self._layer.attention.output.dense.weight.copy_(self._heads.output)
+        self._layer.attention.output.dense.bias.add_(self._heads.output_bias)
+        out_kF = self._P.T @ self._source.output.dense.weight.double()
+        self._kept = neurons(self._part, out_kF, self._shape.intermediate_size)
+        self._layer.output.dense.weight.copy_(out_kF[:, self._kept])
+        self._read_stream(_Affine(self._P, torch.zeros(len(self._P), dtype=torch.float64)))
+        self._read_attention(_Affine(self._P, torch.zeros(len(self._P), dtype=torch.float64)))
 
-    def _attention_inputs(self, stream_Nk: Tensor, generator: torch.Generator) -> None:
-        own, source = self._layer.attention.self, self._source.attention.self
-        dense = self._source.attention.output.dense
-        heads = factorized_heads(
-            self._part, self._P.T @ dense.weight.double(), heads=source.num_attention_heads,
-            student_heads=own.num_attention_heads, head_size=own.attention_head_size,
-        )  # fmt: skip
-        read = _fit(stream_Nk, self._part.input_ND.double(), self._P)
+    def refit(self, stream_Nk: Tensor, texts: Sequence[Text]) -> Tensor:
+        """Refit the layer where the stream before it is `stream_Nk`; the stream behind it."""
+        self._read_stream(_fit(stream_Nk, self._part.input_ND.double(), self._P))
+        stream_Nk = self._write("attention.output", self._contexts(stream_Nk, texts), stream_Nk)
+        self._read_attention(_fit(stream_Nk, self._part.attention_norm.outputs.double(), self._P))
+        return self._write("output", self._layer.intermediate(stream_Nk.float()), stream_Nk)
+
+    def _read_stream(self, read: "_Affine") -> None:
+        """Queries, keys and values from a map of the student's stream to the teacher's."""
+        own, source, heads = self._layer.attention.self, self._source.attention.self, self._heads
         for name, rows in (("query", heads.query), ("key", heads.key), ("value", heads.value)):
             weight, bias = (p.double() for p in source.get_submodule(name).parameters())
             bias = bias + weight @ read.bias - (heads.value_mean if name == "value" else 0.0)
             _set(own.get_submodule(name), rows @ weight @ read.weight, rows @ bias)
-        silence(self._layer.attention, heads.silent, generator=generator)
-        _set(self._layer.attention.output.dense, heads.output, heads.output_bias + self._P.T @ dense.bias.double())
+
+    def _read_attention(self, read: "_Affine") -> None:
+        """The neurons that are kept, from a map of the stream behind the attention."""
+        dense = self._source.intermediate.dense
+        weight, bias = dense.weight.double()[self._kept], dense.bias.double()[self._kept]
+        _set(self._layer.intermediate.dense, weight @ read.weight, bias + weight @ read.bias)
 
     def _contexts(self, stream_Nk: Tensor, texts: Sequence[Text]) -> Tensor:
         parts, start = [], 0
@@ -132,24 +140,17 @@ class _Layer:
             start = stop
         return torch.cat(parts)
 
-    def _neurons(self, stream_Nk: Tensor) -> None:
-        """Keep the neurons whose outputs are largest in the student's stream: E[a^2] |P^T w|^2."""
-        dense, out = self._source.intermediate.dense, self._P.T @ self._source.output.dense.weight.double()
-        size = self._layer.intermediate.dense.out_features
-        importance = self._part.energy_F * out.pow(2).sum(0)
-        kept = importance.argsort(descending=True, stable=True)[:size].sort().values
-        read = _fit(stream_Nk, self._part.attention_norm.outputs.double(), self._P)
-        weight, bias = dense.weight.double()[kept], dense.bias.double()[kept]
-        _set(self._layer.intermediate.dense, weight @ read.weight, bias + weight @ read.bias)
-        _set(self._layer.output.dense, out[:, kept], self._P.T @ self._source.output.dense.bias.double())
-
-    def _write(self, own: Any, source: Any, inputs: Tensor, stream_Nk: Tensor, norm: Norm) -> Tensor:
-        """Refit what writes the stream to the teacher's sum, then the LayerNorm behind it."""
+    def _write(self, name: str, inputs: Tensor, stream_Nk: Tensor) -> Tensor:
+        """Refit what writes the stream to the teacher's sum, then the LayerNorm behind it; the stream there."""
+        own, norm = self._layer.get_submodule(name), self._norms[name]
         target = norm.inputs.double() @ self._P - stream_Nk
         fit = _fit(inputs.double(), target, own.dense.weight.double())
         _set(own.dense, fit.weight, fit.bias)
-        sums = stream_Nk + inputs.double() @ fit.weight.T + fit.bias
-        return _fit_norm(own.LayerNorm, source.LayerNorm, sums, norm, self._P)
+        return _refit_norm(own.LayerNorm, stream_Nk + inputs.double() @ fit.weight.T + fit.bias, norm, self._P)
+
+    @property
+    def _norms(self) -> dict[str, Norm]:
+        return {"attention.output": self._part.attention_norm, "output": self._part.output_norm}
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,16 @@ def _fit(x_NC: Tensor, y_NM: Tensor, prior_MC: Tensor) -> _Affine:
     return _Affine(weight, y_mean - weight @ x_mean)
 
 
-def _fit_norm(own: Any, source: Any, sums_Nk: Tensor, norm: Norm, P: Tensor) -> Tensor:
+def _rotate_norm(own: Any, source: Any, P: Tensor) -> None:
+    own.weight.copy_((P.pow(2) * source.weight.double()[:, None]).sum(0))
+    own.bias.copy_(P.T @ source.bias.double())
+
+
+def _refit_norm(own: Any, sums_Nk: Tensor, norm: Norm, P: Tensor) -> Tensor:
     """Refit gain and bias of each channel to the teacher's output in the student's basis; the stream behind it."""
     centred = sums_Nk - sums_Nk.mean(-1, keepdim=True)
     scaled = centred * (centred.pow(2).mean(-1, keepdim=True) + own.eps).rsqrt()
-    target, prior = norm.outputs.double() @ P, (P.pow(2) * source.weight.double()[:, None]).sum(0)
+    target, prior = norm.outputs.double() @ P, own.weight.double()
     x, rest = scaled - scaled.mean(0), target - target.mean(0)
     variance = x.pow(2).mean(0)
     gain = prior + (x * (rest - x * prior)).mean(0) / (variance + RIDGE * variance.mean())
@@ -193,10 +199,8 @@ def _rotate_heads(student: BertForPreTraining, teacher: BertForPreTraining, P: T
     for name in ("bert.pooler.dense", "cls.predictions.transform.dense"):
         weight, bias = (p.double() for p in teacher.get_submodule(name).parameters())
         _set(student.get_submodule(name), P.T @ weight @ P, P.T @ bias)
-    gain, bias = teacher.get_submodule("cls.predictions.transform.LayerNorm").parameters()
-    own: Any = student.get_submodule("cls.predictions.transform.LayerNorm")
-    own.weight.copy_((P.pow(2) * gain.double()[:, None]).sum(0))
-    own.bias.copy_(P.T @ bias.double())
+    norm = "cls.predictions.transform.LayerNorm"
+    _rotate_norm(student.get_submodule(norm), teacher.get_submodule(norm), P)
     student.get_parameter("cls.predictions.bias").copy_(teacher.get_parameter("cls.predictions.bias"))
     weight, bias = teacher.get_submodule("cls.seq_relationship").parameters()
     _set(student.get_submodule("cls.seq_relationship"), weight.double() @ P, bias)

@@ -102,9 +102,18 @@ def test_a_student_larger_than_the_checkpoint_is_refused(
     project: Path, bert: Path, changes: dict[str, int], expected: str
 ):
     link(project, bert, "models/teacher")
+    write_blocks(project / "data/packed")
     edit(project, SOURCE | {f"students.small.{key}": value for key, value in (STUDENT | changes).items()})
     assert refused(stage(project, "shrink@small"), "shrink@small") == expected
     assert leftovers(project, "models/shrunk") == []
+
+
+def write_blocks(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for split in ("train", "heldout"):
+        blocks = np.random.default_rng(1).integers(5, len(PIECES), (32, 16), dtype=np.uint16)
+        blocks[:, 0], blocks[:, -1] = 2, 3
+        np.save(folder / f"{split}.npy", blocks)
 
 
 def link(project: Path, bert: Path, *models: str) -> None:
@@ -142,14 +151,11 @@ def pretrain(project: Path, *, steps: int) -> set[str]:
     edit(project, SOURCE | {"compute.threads": 1, "pretrain.steps": steps, "pretrain.length_doublings": 0,
                             "distill.steps": 1, "distill.losses.prediction": 0.5})  # fmt: skip
     run_initialize()
-    Path("data/packed").mkdir()
-    for split in ("train", "heldout"):
-        blocks = np.random.default_rng(1).integers(5, len(PIECES), (32, 16), dtype=np.uint16)
-        blocks[:, 0], blocks[:, -1] = 2, 3
-        np.save(f"data/packed/{split}.npy", blocks)
+    write_blocks(Path("data/packed"))
     run_well(project, "pretrain")
-    parameters = shrink.Parameters.model_validate({"student": STUDENT | {"keep_layers": [0, 2]}})
-    shrink.main(parameters, Run("small", Path("unused")))
+    student = STUDENT | {"keep_layers": [0, 2], "method": "rotation"}
+    sections = {"compute": {"threads": 1, "precision": "auto"}, "shrink": {"calibration_blocks": 8, "seed": 1}}
+    shrink.main(shrink.Parameters.model_validate(sections | {"student": student}), Run("small", Path("unused")))
     names = load_file("models/teacher/model.safetensors")
     return {name.split(".")[1] for name in names if name.startswith("cls.")}
 

@@ -71,10 +71,11 @@ def make(folder: Path) -> Path:
     for split, count in (("train", 23), ("heldout", 9)):
         np.save(folder / f"data/packed/{split}.npy", np.stack([_block(random) for _ in range(count)]))
     _task(folder / "data/tasks/t", random)
-    shape = {"num_hidden_layers": 2, "keep_layers": "uniform", "hidden_size": 20, "num_attention_heads": 4,
-             "intermediate_size": 28}  # fmt: skip
+    shape = {"method": "rotation", "num_hidden_layers": 2, "keep_layers": "uniform", "hidden_size": 20,
+             "num_attention_heads": 4, "intermediate_size": 28}  # fmt: skip
+    sections = {"compute": COMPUTE, "shrink": {"calibration_blocks": 16, "seed": 1}, "student": shape}
     with chdir(folder):
-        shrink.main(shrink.Parameters.model_validate({"student": shape}), Run("s", Path("resume")))
+        shrink.main(shrink.Parameters.model_validate(sections), Run("s", Path("resume")))
     return folder
 
 

@@ -1,6 +1,7 @@
-"""Pruning a teacher: the student's tensors are those of the teacher, sliced by hand, and its layers chosen by hand."""
+"""Selecting a teacher's channels: the student's tensors are those of the teacher, sliced by hand."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from tinybert.errors import InputError
 from tinybert.model.checkpoint import save
 from tinybert.model.size import count_parameters
 from tinybert.pruning.cut import Cut, apply_cut, first_channels
-from tinybert.pruning.layers import choose_layers
 
 # Four heads of nine channels, of which the first five stay.
 ATTENTION = [0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 18, 19, 20, 21, 22, 27, 28, 29, 30, 31]
@@ -36,8 +36,8 @@ SLICES = {
 """By the end of a weight's name; of several the first."""
 
 
-def cut_of(teacher: BertForPreTraining, **changes: Any) -> Cut:
-    return first_channels(teacher.config, **(CUT | changes))
+def cut_of(teacher: BertForPreTraining, *, layers: list[int] = CUT["layers"], **changes: int) -> Cut:
+    return first_channels(teacher.config, layers=layers, shape=replace(CUT["shape"], **changes))
 
 
 def test_with_everything_kept_the_student_is_its_teacher_bit_for_bit(teacher: BertForPreTraining):
@@ -60,7 +60,8 @@ def test_with_everything_kept_the_student_is_its_teacher_bit_for_bit(teacher: Be
     ],
 )
 def test_the_first_channels_of_each_head_are_kept(teacher: Any, hidden_size: int, heads: int, attention: list[int]):
-    assert cut_of(teacher, hidden_size=hidden_size, num_attention_heads=heads).attention == attention
+    cut = cut_of(teacher, hidden_size=hidden_size, num_attention_heads=heads)
+    assert cut.query == cut.value == [attention, attention]
 
 
 def test_every_weight_is_a_slice_of_the_one_it_came_from(teacher: BertForPreTraining, student: BertForPreTraining):
@@ -120,47 +121,3 @@ def test_the_number_of_parameters_by_hand(student: BertForPreTraining):
         "parameters": embeddings + 2 * 20 + 2 * layer + heads,
         "parameters_without_embeddings": 2 * 20 + 2 * layer + heads,
     }
-
-
-@pytest.mark.parametrize(
-    ("rule", "student", "teacher", "layers"),
-    [
-        ("first", 2, 5, [0, 1]),
-        ("last", 2, 5, [3, 4]),
-        ("uniform", 2, 5, [1, 4]),
-        ("uniform", 3, 5, [0, 2, 4]),
-        ("uniform", 5, 12, [1, 3, 6, 8, 11]),
-        ("uniform", 1, 7, [6]),
-        ("uniform", 5, 5, [0, 1, 2, 3, 4]),
-        ([0, 3], 2, 5, [0, 3]),
-    ],
-)
-def test_layers_by_rule(rule: str | list[int], student: int, teacher: int, layers: list[int]):
-    assert choose_layers(rule, student=student, teacher=teacher) == layers
-
-
-@pytest.mark.parametrize(("student", "teacher"), [(4, 12), (6, 12), (3, 12), (2, 4), (8, 24), (1, 5)])
-def test_uniform_is_tinyberts_mapping_where_the_numbers_divide(student: int, teacher: int):
-    mapping = [m * (teacher // student) for m in range(1, student + 1)]  # the paper counts layers from 1
-    assert [n + 1 for n in choose_layers("uniform", student=student, teacher=teacher)] == mapping
-
-
-@pytest.mark.parametrize("rule", ["first", "last", "uniform"])
-def test_every_rule_chooses_as_many_different_layers_as_the_student_has(rule: str):
-    for teacher in range(1, 25):
-        for student in range(1, teacher + 1):
-            layers = choose_layers(rule, student=student, teacher=teacher)
-            assert layers == sorted(set(layers)) and len(layers) == student
-            assert 0 <= layers[0] and layers[-1] < teacher
-
-
-@pytest.mark.parametrize("layers", [[0], [0, 1, 2], [3, 1], [2, 2], [0, 5], []])
-def test_a_list_that_does_not_fit_is_refused(layers: list[int]):
-    with pytest.raises(InputError) as caught:
-        choose_layers(layers, student=2, teacher=5)
-    assert str(caught.value) == (
-        f"layers {layers}: expected 2 different numbers (num_hidden_layers) in increasing order, "
-        "from 0 to 4 (the teacher's layers)"
-    )
-    with pytest.raises(InputError, match="^num_hidden_layers is 3, but the teacher has 2 layers$"):
-        choose_layers(layers, student=3, teacher=2)

@@ -11,9 +11,10 @@ from transformers import BertForPreTraining
 from tests.tiny_bert import CONFIG
 from tinybert.errors import InputError
 from tinybert.pruning.calibration import LayerTrace, Moments, Text, texts_of, trace
-from tinybert.pruning.cut import apply_cut, first_channels
+from tinybert.pruning.cut import apply_cut, first_channels, important_channels
 from tinybert.pruning.factorization import factorized_heads
-from tinybert.pruning.rotation import Shape, basis, rotate
+from tinybert.pruning.rotation import basis, rotate
+from tinybert.pruning.shape import Shape
 
 FULL = Shape(hidden_size=36, num_attention_heads=4, intermediate_size=52)
 ALL = list(range(CONFIG["num_hidden_layers"]))
@@ -36,6 +37,10 @@ def uniform(teacher: BertForPreTraining) -> BertForPreTraining:
             nn.init.constant_(module.weight, 1.3)
             nn.init.zeros_(module.bias)
     return teacher
+
+
+def rotated(teacher: BertForPreTraining, texts: list[Text], *, layers: list[int], shape: Shape, **options: Any):
+    return rotate(teacher, trace(teacher.bert, texts, layers=layers), texts, layers=layers, shape=shape, **options)
 
 
 def states(model: BertForPreTraining, texts: list[Text]) -> Tensor:
@@ -70,7 +75,7 @@ def test_a_basis_spans_the_leading_components_of_what_layernorm_leaves() -> None
 
 
 def test_with_uniform_gains_a_full_rotation_is_the_teacher(uniform: BertForPreTraining, texts: list[Text]) -> None:
-    student, P = rotate(uniform, texts, layers=ALL, shape=FULL)
+    student, P = rotated(uniform, texts, layers=ALL, shape=FULL)
     torch.testing.assert_close(states(student, texts) @ P.T, states(uniform, texts), rtol=0, atol=1e-5)
 
 
@@ -83,7 +88,7 @@ def test_heads_and_neurons_that_write_nothing_go_without_a_trace(
         with torch.no_grad():
             attention.get_parameter("weight")[:, 9:18] = 0
             neurons.get_parameter("weight")[:, 5:25] = 0
-    student, P = rotate(uniform, texts, layers=ALL, shape=Shape(36, 3, 32))
+    student, P = rotated(uniform, texts, layers=ALL, shape=Shape(36, 3, 32))
     torch.testing.assert_close(states(student, texts) @ P.T, states(uniform, texts), rtol=0, atol=1e-4)
     student.train()
     outputs = student.bert(input_ids=texts[0].ids_BL).last_hidden_state
@@ -95,17 +100,17 @@ def test_heads_and_neurons_that_write_nothing_go_without_a_trace(
 def test_rotation_keeps_more_than_the_first_channels(teacher: BertForPreTraining, texts: list[Text]) -> None:
     layers, seen, held_out = [1, 4], texts[:2], texts[2:]
     expected = states(teacher, held_out)
-    rotated, P = rotate(teacher, seen, layers=layers, shape=Shape(20, 4, 22))
-    cut = first_channels(teacher.config, layers=layers, hidden_size=20, num_attention_heads=4, intermediate_size=22)
+    student, P = rotated(teacher, seen, layers=layers, shape=Shape(20, 4, 22))
+    cut = first_channels(teacher.config, layers=layers, shape=Shape(20, 4, 22))
     padded = nn.functional.pad(states(apply_cut(teacher, cut).eval(), held_out), (0, 16))
     errors = [
-        (made - expected).pow(2).sum() / expected.pow(2).sum() for made in (states(rotated, held_out) @ P.T, padded)
+        (made - expected).pow(2).sum() / expected.pow(2).sum() for made in (states(student, held_out) @ P.T, padded)
     ]
     assert errors[0] < 0.5 * errors[1]
 
 
 def test_a_student_has_the_shape_that_was_asked_for(teacher: BertForPreTraining, texts: list[Text]) -> None:
-    student, P = rotate(teacher, texts, layers=[0, 2], shape=Shape(24, 8, 30))
+    student, P = rotated(teacher, texts, layers=[0, 2], shape=Shape(24, 8, 30))
     assert P.shape == (36, 24)
     config = student.config
     assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (2, 24, 8)
@@ -116,15 +121,29 @@ def test_a_student_has_the_shape_that_was_asked_for(teacher: BertForPreTraining,
 
 def test_a_student_wider_than_its_teacher_is_refused(teacher: BertForPreTraining, texts: list[Text]) -> None:
     with pytest.raises(InputError) as caught:
-        rotate(teacher, texts, layers=[0], shape=Shape(40, 8, 53))
+        rotated(teacher, texts, layers=[0], shape=Shape(40, 8, 53))
     assert str(caught.value) == (
         "the student cannot be wider than its teacher: "
         "hidden_size is 40, the teacher's is 36; intermediate_size is 53, the teacher's is 52"
     )
 
 
+@pytest.mark.parametrize("shape", [Shape(20, 4, 22), Shape(14, 2, 9), Shape(24, 8, 30)], ids=str)
+def test_with_a_selection_and_without_refits_a_rotation_is_the_cut(
+    teacher: BertForPreTraining, texts: list[Text], shape: Shape
+) -> None:
+    """Eight heads are more than the teacher's four."""
+    traced, layers = trace(teacher.bert, texts, layers=[1, 4]), [1, 4]
+    cut = important_channels(teacher, traced, layers=layers, shape=shape)
+    expected = apply_cut(teacher, cut)
+    student, _ = rotate(teacher, traced, texts, layers=layers, shape=shape, basis_Dk=cut.basis(36), refit=False,
+                        factorize=False)  # fmt: skip
+    for name, weight in student.state_dict().items():
+        torch.testing.assert_close(weight, expected.state_dict()[name], msg=name)
+
+
 def test_the_same_text_gives_the_same_student(teacher: BertForPreTraining, texts: list[Text]) -> None:
-    one, two = (rotate(teacher, texts, layers=[0, 3], shape=Shape(20, 5, 22), seed=4)[0] for _ in range(2))
+    one, two = (rotated(teacher, texts, layers=[0, 3], shape=Shape(20, 5, 22), seed=4)[0] for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
@@ -140,7 +159,7 @@ def traced_layer(*, tokens: int = 200) -> tuple[LayerTrace, dict[str, Tensor]]:
 def test_factorized_heads_of_full_size_change_nothing() -> None:
     part, drawn = traced_layer()
     out = torch.randn(7, 12, dtype=torch.float64)
-    heads = factorized_heads(part, out, heads=2, student_heads=2, head_size=6)
+    heads = factorized_heads(part, out, heads=2, shape=Shape(12, 2, 1))
     block = slice(6, 12)
     eye = torch.eye(6, dtype=torch.float64)
     torch.testing.assert_close(heads.query[block, block].T @ heads.key[block, block], eye)
@@ -153,7 +172,7 @@ def test_factorized_heads_of_full_size_change_nothing() -> None:
 def test_the_error_of_factorized_scores_is_the_energy_of_the_values_cut_off(size: int) -> None:
     """Eckart and Young: over independent queries and centred keys no other map of this rank has a smaller error."""
     part, drawn = traced_layer()
-    heads = factorized_heads(part, torch.randn(7, 12, dtype=torch.float64), heads=2, student_heads=2, head_size=size)
+    heads = factorized_heads(part, torch.randn(7, 12, dtype=torch.float64), heads=2, shape=Shape(2 * size, 2, 1))
     query, key = drawn["query"].double()[:, :6], drawn["key"].double()[:, :6]
     key = key - key.mean(0)
     scores = query @ key.T / 6**0.5
@@ -167,7 +186,7 @@ def test_the_head_that_writes_least_is_left_out() -> None:
     part, _ = traced_layer()
     out = torch.randn(7, 12, dtype=torch.float64)
     out[:, :6] *= 0.01
-    heads = factorized_heads(part, out, heads=2, student_heads=1, head_size=6)
+    heads = factorized_heads(part, out, heads=2, shape=Shape(6, 1, 1))
     assert (heads.query[:, :6] == 0).all() and (heads.query[:, 6:] != 0).any()
 
 
