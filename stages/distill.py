@@ -1,6 +1,6 @@
 """General distillation of the teacher into a student on the corpus.
 
-In: models/teacher, models/shrunk/S, data/packed.
+In: models/teacher, models/shrunk/S, data/packed, data/task_texts.
 Out: models/students/S, reports/distill/S/{curve.tsv,metrics.json,machine.json}.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.parameters.section import Section
-from stages.parameters.sections import Compute, Distill, LayerMap
+from stages.parameters.sections import Compute, Distill, LayerMap, TaskTexts
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
@@ -22,6 +22,7 @@ from tinybert.pretraining.mlm import heldout_mlm_scores
 from tinybert.pruning.layers import choose_layers
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import Progress, log
+from tinybert.training.sampling import Mixture
 
 TEACHER = Path("models/teacher")
 
@@ -29,6 +30,7 @@ TEACHER = Path("models/teacher")
 class Parameters(Section):
     compute: Compute
     distill: Distill
+    task_texts: TaskTexts
     student: LayerMap
 
 
@@ -40,8 +42,10 @@ def main(p: Parameters, run: Run) -> None:
     blocks, heldout = (np.load(f"data/packed/{split}.npy", mmap_mode="r") for split in ("train", "heldout"))
     require_positions(blocks.shape[1], teacher.config, key="params.yaml: pack.sequence_length")
     maps = load_projections(source).to(accelerator.device)
+    others = np.load("data/task_texts/train.npy", mmap_mode="r")
+    texts = Mixture(blocks, others, p.task_texts.share) if len(others) else blocks
     curve = distill(
-        student, teacher, blocks, tokenizer=tokenizer, projections=maps, weights=options.losses.model_dump(),
+        student, teacher, texts, tokenizer=tokenizer, projections=maps, weights=options.losses.model_dump(),
         teacher_layers=choose_layers(p.student.teacher_layers, student=student.config.num_hidden_layers,
                                      teacher=teacher.config.num_hidden_layers),
         accelerator=accelerator, folder=run.resume, progress=Progress(f"distill {run.key}"),

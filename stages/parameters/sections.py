@@ -90,6 +90,7 @@ class Initialize(Section):
 
 Layers = Literal["first", "last", "uniform"] | list[NotNegative]
 """A rule, or the teacher's layers by number, counted from 0."""
+KeptLayers = Literal["first", "last", "uniform", "importance"] | list[NotNegative]
 
 
 class Shrink(Section):
@@ -107,7 +108,7 @@ class Shape(Section):
     """`rotation`: a basis of the teacher's principal components, with refitted weights; `importance`: the channels,
     heads and neurons that are largest on the calibration blocks; `first` and `random` to compare with."""
     num_hidden_layers: Positive
-    keep_layers: Layers | Literal["importance"]
+    keep_layers: KeptLayers
     """Which of the teacher's layers; `importance` takes those that change their input most."""
     hidden_size: Positive
     num_attention_heads: Positive
@@ -138,6 +139,15 @@ def _require_free(name: str) -> str:
 
 ReportedName = Annotated[Name, AfterValidator(_require_free)]
 """Of a task or a student, which names files of the report."""
+
+
+class TaskTexts(Section):
+    """Texts of tasks for general distillation, beside the corpus."""
+
+    tasks: list[Name]
+    """Tasks whose training texts are read, without their labels; an empty list reads the corpus alone."""
+    share: Annotated[float, Field(gt=0, lt=1)]
+    """Of the blocks of a step, where tasks are named."""
 
 
 class Schedule(Section):

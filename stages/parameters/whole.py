@@ -22,6 +22,7 @@ from stages.parameters.sections import (
     Shrink,
     Source,
     Student,
+    TaskTexts,
 )
 from stages.parameters.tasks import Finetuning, Task, resolve, task_problems
 from stages.parameters.validation import problems, refuse, validate
@@ -38,6 +39,7 @@ class Whole(Section):
     pretrain: Pretrain
     shrink: Shrink
     students: Annotated[dict[ReportedName, Student], Field(min_length=1)]
+    task_texts: TaskTexts
     distill: Distill
     finetuning: Finetuning
     export: Export
@@ -74,6 +76,9 @@ def _cross_checks(whole: Whole, tasks: Tasks) -> Iterator[str]:
     if whole.initialize.source == "data/corpus" and scratch is None:
         yield "initialize.scratch: is null, but initialize.source is the corpus: a new model needs its shape"
     yield from _length_doublings(whole)
+    for number, task in enumerate(whole.task_texts.tasks):
+        if task not in whole.tasks:
+            yield f"task_texts.tasks.{number}: expected a task of section tasks, got {task!r}"
     if scratch:
         for name, student in whole.students.items():
             yield from _fits_teacher(f"students.{name}", student, scratch)

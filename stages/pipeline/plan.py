@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
 FOLDER = Path("plan")
 CODE, TASKS = FOLDER / "code", FOLDER / "tasks"
-KIND_INDEPENDENT = ("prepare_corpus", "initialize", "pack", "pretrain", "shrink", "distill", "measure", "report")
+KIND_INDEPENDENT = (
+    "prepare_corpus",
+    "initialize",
+    "pack",
+    "pretrain",
+    "shrink",
+    "task_texts",
+    "distill",
+    "measure",
+    "report",
+)
 """Stages whose code is the same for all tasks and students."""
 KIND_SPECIFIC = ("prepare_task", "finetune_teacher", "finetune_student", "export", "evaluate")
 """Stages that import the modules of their task's kind."""

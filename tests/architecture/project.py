@@ -78,6 +78,9 @@ class Project:
         """The stages of dvc.yaml by name, one for each task, student and source, without what `dvc add` made."""
         return {_name(stage): stage for stage in self.repo.index.stages if stage.cmd}
 
+    def _names_other_tasks(self) -> bool:
+        return read_file(self.folder / "params.yaml")["task_texts"] != self.parameters["task_texts"]
+
     def kind(self, stage: str) -> str | None:
         """Of the stage's task or source, if its script imports by kind."""
         script, _, key = stage.partition("@")
@@ -140,8 +143,14 @@ class Project:
         }
 
     def rerun(self) -> set[str]:
-        """The stages that are dirty, and all that follow from them; what follows from `plan` reads a file of it."""
+        """The stages that are dirty, and all that follow from them.
+
+        What follows from `plan` reads a file of it. `task_texts` follows from every task, but writes the same bytes
+        as long as it names none.
+        """
         graph = self.repo.index.graph
+        if not self._names_other_tasks():
+            graph = nx.restricted_view(graph, [], [edge for edge in graph.edges if _name(edge[1]) == "task_texts"])
         names = {_name(stage): stage for stage in graph}
         dirty = self.dirty()
         followers = (nx.ancestors(graph, names[name]) for name in dirty - {"plan"})

@@ -16,21 +16,22 @@ SHRUNK = f"shrink@{{student}} {GENERAL}"
 PRETRAINED = f"pretrain shrink@* distill@* {TEACHER}"
 TABLE = {
     "compute": PRETRAINED,
-    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* {PRETRAINED}",
-    "prepare_corpus": f"prepare_corpus initialize pack {PRETRAINED}",
-    "initialize": f"initialize pack {PRETRAINED}",
-    "pack": f"pack {PRETRAINED}",
+    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* task_texts {PRETRAINED}",
+    "prepare_corpus": f"prepare_corpus initialize pack task_texts {PRETRAINED}",
+    "initialize": f"initialize pack task_texts {PRETRAINED}",
+    "pack": f"pack task_texts {PRETRAINED}",
     "pretrain": PRETRAINED,
     "shrink": SHRUNK,
     "students.S": SHRUNK,
     "students.S.teacher_layers": GENERAL,
+    "task_texts": f"task_texts {GENERAL}",
     "distill": GENERAL,
     "finetuning.teacher": TEACHER,
     "finetuning.student": STUDENT,
     "export": MEASURED,
     "measure": "measure@{task}-{student} report",
-    "tasks.T.kind": f"prepare_task@{{task}} {TEACHER}",
-    "tasks.T.data": f"prepare_task@{{task}} {TEACHER}",
+    "tasks.T.kind": f"prepare_task@{{task}} task_texts {TEACHER}",
+    "tasks.T.data": f"prepare_task@{{task}} task_texts {TEACHER}",
     "tasks.T.metric": TEACHER,
     "tasks.T.encoding": TEACHER,
     "tasks.T.decoding": TEACHER,
@@ -42,7 +43,8 @@ LETTERS = {"task": "T", "student": "S", "source": "R"}
 CAPTION = (
     "`T` is one task, `S` one student, `R` one source, `*` all of them; the row of `sources.R` is that of the default, "
     "whose one source feeds the corpus and all tasks. `plan` runs at every change. A default in `finetuning` that a "
-    "task overrides leaves that task alone. Fewer stages run where an output comes out the same as before: what only "
+    "task overrides leaves that task alone. `task_texts` writes the same bytes again where it does not name the task. "
+    "Fewer stages run where an output comes out the same as before: what only "
     "follows from it is then left alone."
 )
 

@@ -28,6 +28,8 @@ OTHER = {
     "max_documents": 1000,
     "keep_layers": "first",
     "teacher_layers": "last",
+    "method": "first",
+    "tasks": ["library"],
     "doc_stride": 32,
 }
 """Another value where one made of the old one would not be allowed."""

@@ -22,6 +22,7 @@ from tinybert.training.data_parallel import shard_of
 from tinybert.training.devices import set_up
 from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
+from tinybert.training.sampling import Mixture
 
 EQUAL_WEIGHTS = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0, "prediction": 1.0}
 
@@ -81,7 +82,7 @@ def corpus_targets(
 
 
 def distill(
-    student: BertForPreTraining, teacher: BertForPreTraining, blocks: np.ndarray, *, tokenizer: BertTokenizer,
+    student: BertForPreTraining, teacher: BertForPreTraining, blocks: np.ndarray | Mixture, *, tokenizer: BertTokenizer,
     projections: nn.ModuleList, teacher_layers: list[int], steps: int = 400, batch_size: int = 16,
     learning_rate: float = 1e-3, warmup: float = 0.1, weight_decay: float = 0.01,
     weights: Mapping[str, float] = EQUAL_WEIGHTS, temperature: float = 1.0, mask_probability: float = 0.2,

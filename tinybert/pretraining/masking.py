@@ -13,7 +13,7 @@ from transformers import BertTokenizer
 
 from tinybert.data.tokenizer import special_id
 from tinybert.training.data_parallel import UNSHARDED, Shard
-from tinybert.training.sampling import block_rows, generator, to_device
+from tinybert.training.sampling import Mixture, generator, step_blocks, to_device
 
 MASKED, RANDOM = 0.8, 0.1
 """Shares of the chosen tokens that become [MASK] and a random entry; the rest stays."""
@@ -99,7 +99,7 @@ def attention_mask(segments_BL: Tensor) -> Tensor:
 
 
 def masked_batch(
-    blocks: np.ndarray, step: int, *, batch_size: int, seed: int, masking: Masking, device: torch.device,
+    blocks: np.ndarray | Mixture, step: int, *, batch_size: int, seed: int, masking: Masking, device: torch.device,
     length: int | None = None, shard: Shard = UNSHARDED,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Step `step` of training on `blocks` [N, L], which each epoch visits in a new order and with new masks.
@@ -107,8 +107,8 @@ def masked_batch(
     With `length`, which divides L, the blocks are split into shorter ones, with as many tokens in all. A process gets
     its `shard` of them, masked as in the whole batch.
     """
-    rows = block_rows(step, batch_size=batch_size, count=len(blocks), seed=seed)
-    blocks_BL = blocks[np.sort(rows)].reshape(-1, length or blocks.shape[1])
+    taken = step_blocks(blocks, step, batch_size=batch_size, seed=seed)
+    blocks_BL = taken.reshape(-1, length or blocks.shape[1])
     return mask_blocks(blocks_BL, masking=masking, position=(seed, step), device=device, shard=shard)
 
 

@@ -1,12 +1,15 @@
 """A task's rows on disk: one parquet file for each split, and the labels."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 SPLITS = ("train", "validation", "test")
+TEXTS = ("text", "text_pair", "question", "context", "words")
+"""Columns of all kinds that hold what a model reads."""
 
 
 def write_rows(file: Path, rows: list[dict], schema: pa.Schema) -> None:
@@ -15,6 +18,15 @@ def write_rows(file: Path, rows: list[dict], schema: pa.Schema) -> None:
 
 def read_rows(folder: Path, split: str) -> list[dict]:
     return pq.read_table(folder / f"{split}.parquet").to_pylist()
+
+
+def read_texts(folder: Path, split: str) -> Iterator[str]:
+    """The texts of a split of any kind of task, row by row; the words of a row are joined."""
+    for row in read_rows(folder, split):
+        for column in TEXTS:
+            value = row.get(column)
+            if value:
+                yield value if isinstance(value, str) else " ".join(value)
 
 
 def write_labels(folder: Path, labels: list[str]) -> None:

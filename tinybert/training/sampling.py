@@ -4,6 +4,7 @@ So no random state has to be saved: a run resumed at step 500 draws what an undi
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -24,9 +25,34 @@ def block_rows(step: int, *, batch_size: int, count: int, seed: int) -> np.ndarr
     return np.concatenate(parts)
 
 
-@lru_cache(maxsize=2)
+@dataclass(frozen=True)
+class Mixture:
+    """Blocks [N, L] of a corpus and of other texts, which make up the same share of every batch."""
+
+    corpus: np.ndarray
+    other: np.ndarray
+    share: float
+    """Of the other texts, between 0 and 1."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of all blocks together."""
+        return len(self.corpus) + len(self.other), self.corpus.shape[1]
+
+
+def step_blocks(blocks: "np.ndarray | Mixture", step: int, *, batch_size: int, seed: int) -> np.ndarray:
+    """The blocks [batch_size, L] of one step in the order of their rows, the corpus first (see block_rows)."""
+    if isinstance(blocks, np.ndarray):
+        return blocks[np.sort(block_rows(step, batch_size=batch_size, count=len(blocks), seed=seed))]
+    others = round(batch_size * blocks.share)
+    sizes = ((blocks.corpus, batch_size - others), (blocks.other, others))
+    parts = [step_blocks(part, step, batch_size=size, seed=seed) for part, size in sizes if size]
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=4)
 def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """Cached for an epoch: for a corpus of some gigabytes it takes longer than a step of training."""
+    """Cached, for two sources: for a corpus of some gigabytes it takes longer than a step of training."""
     order = permutation(count, seed, epoch)
     order.flags.writeable = False
     return order

@@ -44,7 +44,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a student wider than its teacher": ({"students.small.intermediate_size": 1025},
         "students.small.intermediate_size: is 1025, but the teacher's (initialize.scratch.intermediate_size) is 1024"),
     "an unknown rule for layers": ({"students.small.keep_layers": "middle"},
-        "students.small.keep_layers: expected 'first', 'last' or 'uniform' or a valid list, got 'middle'"),
+        "students.small.keep_layers: expected 'first', 'last', 'uniform' or 'importance' or a valid list, "
+        "got 'middle'"),
+    "an unknown method of pruning": ({"students.small.method": "magnitude"},
+        "students.small.method: expected 'rotation', 'importance', 'first' or 'random', got 'magnitude'"),
+    "texts of a task that is not there": ({"task_texts.tasks": ["library", "libary"]},
+        "task_texts.tasks.1: expected a task of section tasks, got 'libary'"),
     "layers that the teacher does not have": ({"students.small.teacher_layers": [1, 4]},
         "students.small.teacher_layers: layers [1, 4]: expected 2 different numbers (num_hidden_layers) in "
         "increasing order, from 0 to 3 (the teacher's layers)"),

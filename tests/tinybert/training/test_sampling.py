@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinybert.training import sampling
-from tinybert.training.sampling import block_rows, epoch_batches
+from tinybert.training.sampling import Mixture, block_rows, epoch_batches, step_blocks
 
 LENGTHS = [(7 * n) % 31 + 2 for n in range(101)]
 
@@ -53,3 +53,16 @@ def test_blocks_come_once_each_epoch_also_where_a_batch_spans_two(count: int, ba
     assert len(rows) == count * batch_size
     for epoch in rows.reshape(batch_size, count):
         assert Counter(epoch.tolist()) == Counter(range(count))
+
+
+def test_blocks_of_a_mixture_are_those_of_its_parts_in_fixed_shares():
+    corpus, other = np.arange(40).reshape(10, 4), -1 - np.arange(12).reshape(3, 4)
+    mixture = Mixture(corpus, other, share=0.3)
+    assert mixture.shape == (13, 4)
+    for step in range(8):
+        taken = step_blocks(mixture, step, batch_size=5, seed=2)
+        first, rest = (step_blocks(x, step, batch_size=n, seed=2) for x, n in ((corpus, 3), (other, 2)))
+        assert np.array_equal(taken, np.concatenate([first, rest]))
+    rows = np.sort(block_rows(1, batch_size=5, count=10, seed=2))
+    assert np.array_equal(step_blocks(corpus, 1, batch_size=5, seed=2), corpus[rows])
+    assert (step_blocks(Mixture(corpus, other, share=0.01), 0, batch_size=5, seed=2) >= 0).all()

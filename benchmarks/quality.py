@@ -1,0 +1,128 @@
+"""What decides the quality of a student: rows of choices on real tasks, each run by the pipeline itself.
+
+`python -m benchmarks.quality screening --folder ../tinybert-quality` runs the rows of benchmarks/quality.yaml in that
+group which benchmarks/quality.jsonl lacks, and writes benchmarks/quality.md. A row is presets/local.yaml with changes.
+It runs in a clone that stays: teachers and everything else that two rows share run once, an interrupted row goes on,
+and a row is added to the file when it is done. The clone lies beside the project, since the preset names its data by
+relative paths. Students are compared by their best score on the validation split; of the test split nothing is read.
+"""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from benchmarks.clones import ENVIRONMENT, ROOT, clone, edit, run
+
+PLAN, ROWS, PAGE = (ROOT / "benchmarks" / f"quality.{suffix}" for suffix in ("yaml", "jsonl", "md"))
+STUDENT = "small"
+Row = dict[str, Any]
+
+
+def planned(group: str) -> dict[str, Row]:
+    """The rows of a group by name: `changes` to the preset, and `tasks`."""
+    plan = YAML(typ="safe").load(PLAN)
+    shared = plan[group]
+    return {
+        name: {"changes": plan["common"] | shared.get("changes", {}) | (changes or {}), "tasks": shared["tasks"]}
+        for name, changes in shared["rows"].items()
+    }
+
+
+def finished() -> list[Row]:
+    return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
+
+
+def waiting(group: str) -> Iterator[tuple[str, Row]]:
+    """The rows that have not been run with these changes."""
+    done = {(row["group"], row["name"], json.dumps(row["changes"], sort_keys=True)) for row in finished()}
+    for name, row in planned(group).items():
+        if (group, name, json.dumps(row["changes"], sort_keys=True)) not in done:
+            yield name, row
+
+
+def prepare(folder: Path, changes: dict[str, Any]) -> None:
+    """The clone with today's code, on the preset with these changes."""
+    lock = (folder / "dvc.lock").read_bytes() if (folder / ".dvc/cache").exists() else None
+    clone(folder, preset="local")
+    if lock:
+        (folder / "dvc.lock").write_bytes(lock)
+    edit(folder, changes)
+
+
+def measure(folder: Path, row: Row) -> dict[str, Any]:
+    """Best validation scores of teacher and student by task, and the seconds of the stages that were run."""
+    targets = [f"finetune_student@{task}-{STUDENT}" for task in row["tasks"]]
+    done = subprocess.run(["dvc", "repro", *targets], cwd=folder, env=ENVIRONMENT)
+    if done.returncode:
+        raise SystemExit(f"dvc repro failed in {folder}")
+    reports = {task: folder / "reports/tasks" / task for task in row["tasks"]}
+    machine = json.loads((folder / f"reports/distill/{STUDENT}/machine.json").read_text())
+    return {
+        "machine": f"{machine['processor']} ({machine['instructions']}), {machine['threads']} threads",
+        "scores": {
+            task: {"teacher": best(report / "teacher"), "student": best(report / "students" / STUDENT)}
+            for task, report in reports.items()
+        },
+        "seconds": {
+            stage: json.loads((folder / f".state/durations/{stage}.json").read_text())["seconds"]
+            for stage in (f"distill@{STUDENT}", *targets)
+        },
+    }
+
+
+def best(report: Path) -> float:
+    """The score of the epoch that was kept."""
+    lines = [line.split("\t") for line in (report / "curve.tsv").read_text().splitlines()]
+    column = lines[0].index("validation")
+    return max(float(line[column]) for line in lines[1:] if len(line) > column and line[column])
+
+
+def shares(row: Row) -> dict[str, float]:
+    """Of the teacher's score, by task, and their mean."""
+    by_task = {task: scores["student"] / scores["teacher"] for task, scores in row["scores"].items()}
+    return by_task | {"mean": sum(by_task.values()) / len(by_task)}
+
+
+def table(rows: list[Row]) -> str:
+    """The rows of one group, the best first."""
+    names = list(shares(rows[0]))
+    lines = ["| row | " + " | ".join(names) + " | distillation, s | fine-tuning, s |", "|---" * (len(names) + 3) + "|"]
+    for row in sorted(rows, key=lambda row: -shares(row)["mean"]):
+        first, *others = row["seconds"].values()
+        cells = [f"{value:.3f}" for value in shares(row).values()]
+        lines.append(f"| {row['name']} | {' | '.join(cells)} | {first:.0f} | {sum(others):.0f} |")
+    return "\n".join(lines)
+
+
+def page(rows: list[Row]) -> str:
+    plan, parts = YAML(typ="safe").load(PLAN), ["# What decides the quality of a student\n"]
+    machines = "; ".join(dict.fromkeys(row["machine"] for row in rows))
+    parts.append(f"By `python -m benchmarks.quality GROUP`, on {machines}. {plan['about']}\n")
+    for group in dict.fromkeys(row["group"] for row in rows):
+        chosen = {row["name"]: row for row in rows if row["group"] == group}
+        parts += [f"## {group}\n", f"{plan[group]['about']}\n", table(list(chosen.values())) + "\n"]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("group")
+    parser.add_argument("--folder", type=Path, default=ROOT.parent / "tinybert-quality")
+    arguments = parser.parse_args()
+    for name, row in waiting(arguments.group):
+        print(f"{arguments.group}: {name}", flush=True)
+        prepare(arguments.folder.resolve(), row["changes"])
+        measured = measure(arguments.folder.resolve(), row)
+        commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
+        with ROWS.open("a") as file:
+            file.write(json.dumps({"group": arguments.group, "name": name, "commit": commit, **row, **measured}) + "\n")
+    PAGE.write_text(page(finished()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The rows of the quality benchmark are valid parameters, and are read, ranked and shown as they were measured."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from benchmarks import quality
+from benchmarks.clones import ROOT, edit
+from stages.parameters.validation import read_file
+from stages.parameters.whole import validate_whole
+
+GROUPS = [name for name, part in YAML(typ="safe").load(quality.PLAN).items() if "rows" in (part or {})]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_row_is_a_valid_change_of_the_preset(group: str, tmp_path: Path) -> None:
+    preset = ROOT / "presets/local.yaml"
+    for row in quality.planned(group).values():
+        (tmp_path / "params.yaml").write_bytes(preset.read_bytes())
+        edit(tmp_path, row["changes"])
+        whole, _ = validate_whole(read_file(tmp_path / "params.yaml"))
+        assert set(row["tasks"]) <= set(whole.tasks) and quality.STUDENT in whole.students
+
+
+def test_a_row_runs_again_when_its_changes_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(quality, "ROWS", tmp_path / "rows.jsonl")
+    group = GROUPS[0]
+    (name, row), *others = quality.waiting(group)
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"group": group, "name": name, **row}) + "\n")
+    assert [other for other, _ in quality.waiting(group)] == [other for other, _ in others]
+    changed: Any = copy.deepcopy(row)
+    changed["changes"]["distill.steps"] = 1
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"group": group, "name": name, **changed}) + "\n")
+    assert name in dict(quality.waiting(group))
+
+
+def test_the_score_is_that_of_the_epoch_that_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "curve.tsv").write_text("step\tloss\tvalidation\n5\t1.0\t\n10\t\t0.4\n20\t\t0.7\n30\t\t0.6\n")
+    assert quality.best(tmp_path) == 0.7
+
+
+def row(name: str, student: float) -> dict[str, Any]:
+    scores = {"a": {"teacher": 0.8, "student": student}, "b": {"teacher": 0.5, "student": 0.5}}
+    return {"name": name, "scores": scores, "seconds": {"distill@small": 10.4, "x": 1.0, "y": 2.0}}
+
+
+def test_rows_are_ranked_by_their_mean_share_of_the_teacher() -> None:
+    lines = quality.table([row("low", 0.4), row("high", 0.6)]).splitlines()
+    assert lines[2:] == [
+        "| high | 0.750 | 1.000 | 0.875 | 10 | 3 |",
+        "| low | 0.500 | 1.000 | 0.750 | 10 | 3 |",
+    ]
