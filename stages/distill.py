@@ -45,7 +45,8 @@ def main(p: Parameters, run: Run) -> None:
     others = np.load("data/task_texts/train.npy", mmap_mode="r")
     texts = Mixture(blocks, others, p.task_texts.share) if len(others) else blocks
     curve = distill(
-        student, teacher, texts, tokenizer=tokenizer, projections=maps, weights=options.losses.model_dump(),
+        student, teacher, texts, tokenizer=tokenizer, projections=maps, weights=options.losses.weights(),
+        relation_heads=options.losses.relation_heads,
         teacher_layers=choose_layers(p.student.teacher_layers, student=student.config.num_hidden_layers,
                                      teacher=teacher.config.num_hidden_layers),
         accelerator=accelerator, folder=run.resume, progress=Progress(f"distill {run.key}"),
@@ -54,8 +55,8 @@ def main(p: Parameters, run: Run) -> None:
     if not run.writes:
         return
     models = {"student": student, "teacher": teacher}
-    # Without this loss the vocabulary is not distilled, and the teacher needs no MLM head.
-    scored = models if options.losses.prediction else {}
+    # Without these losses the vocabulary is not distilled, and the teacher needs no MLM head.
+    scored = models if options.losses.prediction or options.losses.hard else {}
     scores = {name: heldout_mlm_scores(model, heldout, tokenizer=tokenizer)
               for name, model in scored.items()}  # fmt: skip
     sizes = {name: count_parameters(model)["parameters"] for name, model in models.items()}

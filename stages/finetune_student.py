@@ -15,7 +15,7 @@ from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import save_tokenizer
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import load_projections
-from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
+from tinybert.distillation.task import TaskIntermediateDistillation, task_deviations, task_targets
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
 from tinybert.files import write_curve, write_json
 from tinybert.finetuning.fit import TaskBatches, TaskPrediction, fit
@@ -23,7 +23,7 @@ from tinybert.finetuning.predict import Scorer
 from tinybert.model.checkpoint import save, set_dropout
 from tinybert.model.inputs import Batch
 from tinybert.pruning.layers import choose_layers
-from tinybert.training.data_parallel import shard_of
+from tinybert.training.data_parallel import UNSHARDED, Shard, shard_of
 from tinybert.training.devices import describe, set_up
 from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
@@ -49,20 +49,23 @@ def main(p: Parameters, run: Run) -> None:
     set_dropout(student, hidden=options.dropout)
     validation, features = scorer.read("validation"), scorer.read("train").features
 
-    def batches(phase: Phase) -> TaskBatches:
+    def batches(phase: Phase, shard: Shard) -> TaskBatches:
         return TaskBatches(
             features, scorer.task, batch_size=phase.batch_size, seed=options.seed, pad_token_id=scorer.pad_token_id,
-            device=accelerator.device, shard=shard_of(accelerator),
+            device=accelerator.device, shard=shard,
         )  # fmt: skip
 
+    own = shard_of(accelerator)
     both = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
     state, name = TrainState(), f"{run.student} of {run.task}"
     if options.distill:
         teacher = scorer.task.build(tuned / "teacher", labels=scorer.labels, seed=0)
         teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
-        _distill_intermediate(student, teacher, options.intermediate, batches(options.intermediate), rule=p.student,
-                              source=source, state=state, folder=run.resume / "intermediate",
-                              progress=Progress(f"{name}, intermediate"), **both)  # fmt: skip
+        phase = options.intermediate
+        if phase.epochs:
+            _distill_intermediate(student, teacher, phase, batches(phase, own), whole=batches(phase, UNSHARDED),
+                                  rule=p.student, source=source, state=state, folder=run.resume / "intermediate",
+                                  progress=Progress(f"{name}, intermediate"), **both)  # fmt: skip
         if options.prediction.soft:
             for feature, logits in zip(features, scorer.logits(teacher, features), strict=True):
                 feature["teacher_logits"] = logits
@@ -71,7 +74,7 @@ def main(p: Parameters, run: Run) -> None:
     curve = fit(
         TaskPrediction(student, scorer.task, hard=hard, soft=soft, temperature=phase.temperature),
         student,
-        batches=batches(phase), epochs=phase.epochs, learning_rate=phase.learning_rate, warmup=phase.warmup,
+        batches=batches(phase, own), epochs=phase.epochs, learning_rate=phase.learning_rate, warmup=phase.warmup,
         score=lambda: scorer.scores(student, validation)[task.metric],
         folder=run.resume / "prediction", progress=Progress(name), **both,
     )  # fmt: skip
@@ -87,22 +90,29 @@ def main(p: Parameters, run: Run) -> None:
 
 
 def _distill_intermediate(
-    student: Any, teacher: Any, phase: Intermediate, batches: TaskBatches, *, rule: LayerMap, source: Path,
-    accelerator: Any, **training: Any,
+    student: Any, teacher: Any, phase: Intermediate, batches: TaskBatches, *, whole: TaskBatches, rule: LayerMap,
+    source: Path, accelerator: Any, **training: Any,
 ) -> None:  # fmt: skip
-    """The first phase, on the student in place; its projections are not needed afterwards."""
-    configs = student.config, teacher.config
+    """The first phase, on the student in place; its projections are not needed afterwards.
+
+    `batches` are this process's shards of those of `whole`.
+    """
+    configs, losses = (student.config, teacher.config), phase.losses
     layers = choose_layers(rule.teacher_layers, student=configs[0].num_hidden_layers,
                            teacher=configs[1].num_hidden_layers)  # fmt: skip
-    maps = load_projections(source).to(accelerator.device)
-    losses = IntermediateDistillation(maps, *configs, teacher_layers=layers, weights=phase.losses.model_dump())
+    options = {"layers": layers, "autocast": accelerator.autocast}
+    deviations_MD = task_deviations(teacher, whole, **options) if losses.standardized else None
+    intermediate = IntermediateDistillation(
+        load_projections(source), *configs, teacher_layers=layers, weights=losses.weights(),
+        relation_heads=losses.relation_heads, deviations_MD=deviations_MD,
+    ).to(accelerator.device)  # fmt: skip
 
     def with_targets(step: int) -> Batch:
         batch = batches(step)
-        return batch | {"teacher": task_targets(teacher, batch, layers=layers, autocast=accelerator.autocast)}
+        return batch | {"teacher": task_targets(teacher, batch, values=intermediate.takes_values, **options)}
 
     for _ in train(
-        TaskIntermediateDistillation(student, losses), batches=with_targets,
+        TaskIntermediateDistillation(student, intermediate), batches=with_targets,
         steps=phase.epochs * batches.steps_in_epoch, learning_rate=phase.learning_rate, warmup=phase.warmup,
         accelerator=accelerator, **training,
     ):  # fmt: skip

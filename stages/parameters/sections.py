@@ -181,20 +181,42 @@ class Pretrain(Schedule, Training):
 
 
 class IntermediateLosses(Section):
-    """Weights of TinyBERT's losses to the teacher's hidden states and attention; 0 leaves a loss out."""
+    """Weights of the losses to the teacher's inner states, in any mixture; 0 leaves a loss out.
+
+    A key left out leaves its loss out, and RELATION_HEADS of tinybert/distillation/intermediate.py is the number.
+    """
 
     embedding: Weight
+    """Squared error of the embeddings' output: TinyBERT's, as the next two."""
     hidden: Weight
+    """Squared error of the layers' outputs."""
     attention: Weight
+    """Squared error of the attention scores before the softmax; student and teacher need as many attention heads."""
+    standardized: Weight = 0.0
+    """`hidden` in units of each channel's standard deviation in the teacher."""
+    cosine: Weight = 0.0
+    """1 - cosine of the layers' outputs: DistilBERT's."""
+    patience: Weight = 0.0
+    """Squared distance of the normalized outputs at the [CLS] of each document: PKD's."""
+    relation: Weight = 0.0
+    """Divergence of the last layer's relations, query-query, key-key and value-value: MiniLMv2's."""
+    relation_heads: Positive = 12
+    """Heads that queries, keys and values are split into for `relation`; has to divide both hidden sizes."""
+
+    def weights(self) -> dict[str, float]:
+        """By the names of the losses."""
+        return self.model_dump(exclude={"relation_heads"})
 
 
 class GeneralLosses(IntermediateLosses):
     prediction: Weight
     """Soft cross-entropy to the teacher's vocabulary logits at masked positions."""
+    hard: Weight = 0.0
+    """Cross-entropy to the true tokens at masked positions."""
 
     @model_validator(mode="after")
     def _one_counts(self) -> "GeneralLosses":
-        if not any((self.embedding, self.hidden, self.attention, self.prediction)):
+        if not any(self.weights().values()):
             raise ValueError("every weight is 0, at least one has to be above 0")
         return self
 
@@ -212,9 +234,11 @@ class Distill(Schedule, Training):
 
     @model_validator(mode="after")
     def _masks_what_it_predicts(self) -> "Distill":
-        if self.losses.prediction and not self.mask_probability:
+        needs = [f"losses.{name}" for name in ("prediction", "hard") if getattr(self.losses, name)]
+        if needs and not self.mask_probability:
             raise ValueError(
-                "expected mask_probability above 0, got 0: losses.prediction is computed at masked positions"
+                f"expected mask_probability above 0, got 0: {' and '.join(needs)} "
+                f"{'are' if needs[1:] else 'is'} computed at masked positions"
             )
         return self
 

@@ -50,7 +50,7 @@ class Phase(Schedule):
 
 
 class Intermediate(Phase):
-    """First phase: the teacher's embeddings, hidden states and attention scores as targets."""
+    """First phase: the teacher's inner states as targets."""
 
     losses: IntermediateLosses
 
@@ -82,7 +82,7 @@ class FinetuneStudent(Training):
     @model_validator(mode="after")
     def _has_an_intermediate_loss(self) -> "FinetuneStudent":
         losses, epochs = self.intermediate.losses, self.intermediate.epochs
-        if self.distill and epochs and not any((losses.embedding, losses.hidden, losses.attention)):
+        if self.distill and epochs and not any(losses.weights().values()):
             raise ValueError(f"expected one of intermediate.losses above 0 for {epochs} epochs, got 0 for all")
         return self
 

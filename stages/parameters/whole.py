@@ -79,6 +79,7 @@ def _cross_checks(whole: Whole, tasks: Tasks) -> Iterator[str]:
     for number, task in enumerate(whole.task_texts.tasks):
         if task not in whole.tasks:
             yield f"task_texts.tasks.{number}: expected a task of section tasks, got {task!r}"
+    yield from _relation_losses(whole, tasks)
     if scratch:
         for name, student in whole.students.items():
             yield from _fits_teacher(f"students.{name}", student, scratch)
@@ -114,19 +115,36 @@ def _fits_teacher(section: str, student: Student, teacher: Scratch) -> Iterator[
 def _attention_losses(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:
     """Attention scores are compared head by head."""
     others = [name for name, s in whole.students.items() if s.num_attention_heads != teacher.num_attention_heads]
-    if not others:
-        return
-    weights = {"distill": whole.distill.losses.attention if whole.distill.steps else 0.0}
+    for place, losses in _trained_losses(whole, tasks, "attention").items() if others else ():
+        if losses["attention"]:
+            yield (
+                f"{place}.attention: expected 0, got {losses['attention']}: students.{others[0]}.num_attention_heads "
+                f"differs from the teacher's; {place}.relation takes any numbers"
+            )
+
+
+def _relation_losses(whole: Whole, tasks: Tasks) -> Iterator[str]:
+    """Queries, keys and values of student and teacher are split into as many heads."""
+    sizes = {f"students.{name}.hidden_size": student.hidden_size for name, student in whole.students.items()}
+    if whole.initialize.scratch:
+        sizes["initialize.scratch.hidden_size"] = whole.initialize.scratch.hidden_size
+    for place, losses in _trained_losses(whole, tasks, "relation", "relation_heads").items():
+        heads = losses["relation_heads"]
+        wrong = [f"{key} {size}" for key, size in sizes.items() if size % heads]
+        if losses["relation"] and wrong:
+            yield f"{place}.relation_heads: is {heads}, which does not divide {', '.join(wrong)}"
+
+
+def _trained_losses(whole: Whole, tasks: Tasks, *keys: str) -> dict[str, dict[str, Any]]:
+    """The losses to inner states of each training, by the place in params.yaml that gives one of `keys` for it."""
+    found = {"distill.losses": whole.distill.losses.model_dump()} if whole.distill.steps else {}
     for name, parts in tasks.items():
         student = parts["student"]["student"]
-        trains = student["distill"] and student["intermediate"]["epochs"]
         own = whole.tasks[name].student.get("intermediate", {}).get("losses", {})
-        place = f"tasks.{name}.student.intermediate" if "attention" in own else "finetuning.student.intermediate"
-        weights[place] = student["intermediate"]["losses"]["attention"] if trains else weights.get(place, 0.0)
-    for place, weight in weights.items():
-        if weight:
-            heads = f"students.{others[0]}.num_attention_heads"
-            yield f"{place}.losses.attention: expected 0, got {weight}: {heads} differs from the teacher's"
+        part = f"tasks.{name}.student" if own.keys() & {*keys} else "finetuning.student"
+        if student["distill"] and student["intermediate"]["epochs"]:
+            found[f"{part}.intermediate.losses"] = student["intermediate"]["losses"]
+    return found
 
 
 def _positions(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:

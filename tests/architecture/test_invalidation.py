@@ -40,6 +40,7 @@ TOGETHER: dict[Path, dict[str, Any]] = {
                                                                   "columns": {"text": "words"}}},
     ("tasks", "answers", "kind"): {"metric": "accuracy", "encoding": {}, "decoding": {},
                                    "data": {"source": "data/raw/documentation/answers", "columns": {"text": "text"}}},
+    ("tasks", "answers", "student", "intermediate", "losses", "relation"): {"relation_heads": 8},
 }  # fmt: skip
 """What has to change with a value, in the section that it is in."""
 

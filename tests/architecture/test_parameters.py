@@ -1,5 +1,6 @@
 """dvc.yaml gives each stage exactly the parameters that the script's model has, and the plan resolves all tasks."""
 
+import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,11 +12,13 @@ from pydantic import BaseModel
 
 from stages.parameters import sections
 from stages.parameters.section import Section
-from stages.parameters.sections import Distill, Student
+from stages.parameters.sections import Distill, GeneralLosses, IntermediateLosses, Student
 from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
 from tests.architecture.project import ROOT, Project, params_yaml
+from tinybert.distillation.general import OF_THE_HEAD, distill
+from tinybert.distillation.intermediate import LOSSES, RELATION_HEADS
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's own use of pygtrie
 
@@ -105,7 +108,7 @@ def test_a_task_that_overrides_nothing_has_the_defaults() -> None:
     assert not library.keys() & {"teacher", "student", "encoding", "decoding"}
     parts = validate_whole(given)[1]["library"]
     assert parts["teacher"]["teacher"] == given["finetuning"]["teacher"]
-    assert parts["student"]["student"] == given["finetuning"]["student"]
+    assert parts["student"]["student"] == with_losses(given["finetuning"]["student"])
     assert parts["encoding"] == {
         "kind": "classification",
         "metric": "accuracy",
@@ -114,20 +117,37 @@ def test_a_task_that_overrides_nothing_has_the_defaults() -> None:
     }
 
 
+def with_losses(student: dict[str, Any]) -> dict[str, Any]:
+    """With the losses that are left out said."""
+    intermediate = student["intermediate"]
+    losses = dict.fromkeys(LOSSES, 0.0) | {"relation_heads": RELATION_HEADS} | intermediate["losses"]
+    return student | {"intermediate": intermediate | {"losses": losses}}
+
+
 def test_a_task_overrides_single_keys_at_any_depth() -> None:
     given = params_yaml()
     given["tasks"]["library"]["student"] = {"prediction": {"epochs": 9}, "seed": 7}
     student = validate_whole(given)[1]["library"]["student"]["student"]
-    default = given["finetuning"]["student"]
+    default = with_losses(given["finetuning"]["student"])
     assert student == default | {"seed": 7, "prediction": default["prediction"] | {"epochs": 9}}
 
 
-def test_no_section_that_stages_read_plainly_has_a_default() -> None:
-    """A default that changes in the code would change outputs, and DVC sees the file alone."""
+def test_a_section_that_stages_read_plainly_has_no_default_but_to_leave_a_loss_out() -> None:
+    """A default that changes in the code would change outputs, and DVC sees the file alone.
+
+    A loss that is left out stays out, and the number of relation heads is the library's, whose code DVC sees.
+    """
     models = [model for model in vars(sections).values() if is_model(model) and model is not Section]
     assert {Distill, Student} < set(models)
-    optional = {name for model in models for name, field in model.model_fields.items() if not field.is_required()}
-    assert optional == set()
+    defaults = {name: field.default for model in models for name, field in model.model_fields.items()
+                if not field.is_required()}  # fmt: skip
+    assert defaults.pop("relation_heads") == inspect.signature(distill).parameters["relation_heads"].default
+    assert defaults == dict.fromkeys(("standardized", "cosine", "patience", "relation", "hard"), 0.0)
+
+
+def test_the_sections_have_the_losses_of_the_library() -> None:
+    assert {*IntermediateLosses.model_fields} == {*LOSSES, "relation_heads"}
+    assert {*GeneralLosses.model_fields} == {*LOSSES, *OF_THE_HEAD, "relation_heads"}
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
-"""TinyBERT's general distillation on packed blocks: objective, distillation targets, and the whole training."""
+"""General distillation on packed blocks: objective, distillation targets, and the whole training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.nn import functional as F
 from transformers import BertForPreTraining, BertTokenizer
 
-from tinybert.distillation.intermediate import IntermediateDistillation
+from tinybert.distillation.deviations import BATCHES, channel_deviations
+from tinybert.distillation.intermediate import RELATION_HEADS, Compared, IntermediateDistillation
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.distillation.teacher import capture, cast_linear_weights_to_bf16
 from tinybert.errors import InputError
@@ -25,57 +28,77 @@ from tinybert.training.progress import Progress
 from tinybert.training.sampling import Mixture
 
 EQUAL_WEIGHTS = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0, "prediction": 1.0}
+OF_THE_HEAD = ("prediction", "hard")
+"""Losses of the MLM head's logits at the masked positions; the others are those of `intermediate.LOSSES`."""
+DEVIATION_ROWS = 32
+"""Blocks in a batch that deviations are computed on; fixed, so that they depend on no other number."""
 
 
 class GeneralDistillation(nn.Module):
-    """TinyBERT's general distillation (Jiao et al. 2020, section 3.2), and the teacher's predictions of masked tokens.
+    """TinyBERT's general distillation (Jiao et al. 2020, section 3.2), and the predictions of masked tokens.
 
-    `prediction` is the weight of these, with 0 they are not computed; `temperature` softens them.
+    `prediction` is the weight of the loss to the teacher's, which `temperature` softens, `hard` that of the loss to the
+    true tokens; with 0 they are not computed.
     """
 
     def __init__(
         self, student: BertForPreTraining, intermediate: IntermediateDistillation, *, prediction: float,
-        temperature: float,
+        temperature: float, hard: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.student, self.intermediate = student, intermediate
-        self._prediction, self._temperature = prediction, temperature
+        self._prediction, self._temperature, self._hard = prediction, temperature, hard
         freeze_unused_heads(student)
-        if not prediction:
+        if not prediction and not hard:
             student.cls.requires_grad_(False)
             student.bert.embeddings.requires_grad_(True)  # the output layer shares the word embeddings
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The weighted losses of a masked batch with its `corpus_targets`."""
-        with capture(self.student.bert, range(self.student.config.num_hidden_layers)) as states:
+        layers, values = range(self.student.config.num_hidden_layers), self.intermediate.takes_values
+        with capture(self.student.bert, layers, values=values) as states:
             hidden_BLH = encode_blocks(self.student.bert, batch)
-        losses = self.intermediate(states, batch["teacher"], **_compared(batch))
-        if self._prediction:
-            student_MV = predict_masked(self.student, hidden_BLH, batch)
-            loss = soft_cross_entropy(student_MV, batch["teacher_logits"], temperature=self._temperature)
-            losses["prediction"] = loss * self._prediction
+        losses = self.intermediate(states, batch["teacher"], _compared(batch))
+        if self._prediction or self._hard:
+            losses |= self._of_the_head(predict_masked(self.student, hidden_BLH, batch), batch)
         return losses
 
     def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The number of elements that each loss is the mean of, scalars."""
-        return self.intermediate.counts(**_compared(batch)) | {"prediction": count_of(batch["predicted"])}
+        return self.intermediate.counts(_compared(batch)) | dict.fromkeys(OF_THE_HEAD, count_of(batch["predicted"]))
+
+    def _of_the_head(self, student_MV: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """Both are 0 where no token is masked."""
+        losses: dict[str, torch.Tensor] = {}
+        if self._prediction:
+            loss = soft_cross_entropy(student_MV, batch["teacher_logits"], temperature=self._temperature)
+            losses["prediction"] = loss * self._prediction
+        if self._hard:
+            reduction = "mean" if len(student_MV) else "sum"
+            losses["hard"] = F.cross_entropy(student_MV.float(), batch["targets"], reduction=reduction) * self._hard
+        return losses
 
 
-def _compared(batch: Batch) -> dict[str, torch.Tensor]:
-    """Every token, since blocks have no padding, and every pair within a document."""
-    return {"real_BL": torch.ones_like(batch["input_ids"], dtype=torch.bool), "visible_B1LL": batch["visible"]}
+def _compared(batch: Batch) -> Compared:
+    """Every token, since blocks have no padding, and every pair within a document, which starts at position 0."""
+    return Compared(
+        real_BL=torch.ones_like(batch["input_ids"], dtype=torch.bool),
+        starts_BL=batch["position_ids"] == 0,
+        visible_B1LL=batch["visible"],
+    )
 
 
 def corpus_targets(
     teacher: BertForPreTraining, batch: Batch, *, layers: Sequence[int], predictions: bool,
-    autocast: Callable[..., AbstractContextManager],
+    autocast: Callable[..., AbstractContextManager], values: bool = False,
 ) -> Batch:  # fmt: skip
     """A batch's distillation targets: "teacher", the States of `layers`; if `predictions`, "teacher_logits" [M, V].
 
-    `teacher` is in eval mode. Computed in inference mode and cloned, since autograd saves no tensor made there.
+    `values` are those of `capture`. `teacher` is in eval mode. Computed in inference mode and cloned, since autograd
+    saves no tensor made there.
     """
     assert not teacher.training
-    with torch.inference_mode(), autocast(), capture(teacher.bert, layers) as states:
+    with torch.inference_mode(), autocast(), capture(teacher.bert, layers, values=values) as states:
         hidden_BLH = encode_blocks(teacher.bert, batch)
         logits = {"teacher_logits": predict_masked(teacher, hidden_BLH, batch)} if predictions else {}
     return {"teacher": states.cloned(), **{name: tensor.clone() for name, tensor in logits.items()}}
@@ -85,46 +108,62 @@ def distill(
     student: BertForPreTraining, teacher: BertForPreTraining, blocks: np.ndarray | Mixture, *, tokenizer: BertTokenizer,
     projections: nn.ModuleList, teacher_layers: list[int], steps: int = 400, batch_size: int = 16,
     learning_rate: float = 1e-3, warmup: float = 0.1, weight_decay: float = 0.01,
-    weights: Mapping[str, float] = EQUAL_WEIGHTS, temperature: float = 1.0, mask_probability: float = 0.2,
-    whole_words: bool = False, dropout: float = 0.0, seed: int = 0, accelerator: Accelerator | None = None,
-    state: TrainState | None = None, folder: Path | None = None, progress: Progress | None = None,
+    weights: Mapping[str, float] = EQUAL_WEIGHTS, relation_heads: int = RELATION_HEADS, temperature: float = 1.0,
+    mask_probability: float = 0.2, whole_words: bool = False, dropout: float = 0.0, seed: int = 0,
+    accelerator: Accelerator | None = None, state: TrainState | None = None, folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> list[dict[str, float]]:  # fmt: skip
     """Distil `teacher` into `student` and `projections` in place, on packed `blocks` [N, L]; return the training curve.
 
-    `projections` are those of `intermediate.projections_for`, `teacher_layers` those of `pruning.layers.choose_layers`.
-    `weights` are those of the losses, "prediction" softened by `temperature`. The other arguments are those of `train`.
-    Raises InputError where the teacher has no MLM head to learn from, or different numbers of heads would be compared.
+    `projections` are those of `projections.projections_from`, `teacher_layers` those of `pruning.layers.choose_layers`.
+    `weights` are by the names of `intermediate.LOSSES` and of OF_THE_HEAD, "prediction" softened by `temperature`; a
+    loss that they lack is not computed. The other arguments are those of `train`. Raises InputError where the teacher
+    has no MLM head to learn from, or numbers of heads do not allow a loss.
     """
-    prediction = weights["prediction"]
-    if prediction and not has_mlm_head(teacher):  # a student would learn the noise that a random head predicts
-        raise InputError(
-            f"losses.prediction is {prediction}, but the teacher's checkpoint has no MLM head to learn from; expected "
-            "0, or a teacher that was pretrained with one"
-        )
+    _require_mlm_head(teacher, weights)
+    prediction, hard = (weights.get(name, 0.0) for name in OF_THE_HEAD)
     accelerator, state = accelerator or set_up(), state or TrainState()
-    device, shard, autocast = accelerator.device, shard_of(accelerator), accelerator.autocast
-    intermediate = IntermediateDistillation(
-        projections, student.config, teacher.config, teacher_layers=teacher_layers, weights=weights
-    )
-    objective = GeneralDistillation(student, intermediate, prediction=prediction, temperature=temperature).to(device)
-    set_dropout(student, hidden=dropout)
+    device = accelerator.device
     teacher = cast_linear_weights_to_bf16(teacher.to(device).eval(), accelerator)
     masking = masking_for(
         tokenizer, probability=mask_probability, whole_words=whole_words, vocab_size=student.config.vocab_size
     )
+    masked = partial(masked_batch, blocks, seed=seed, masking=masking, device=device)
+    targets = partial(corpus_targets, teacher, layers=teacher_layers, autocast=accelerator.autocast)
+    inner = {name: weight for name, weight in weights.items() if name not in OF_THE_HEAD}
+    intermediate = IntermediateDistillation(
+        projections, student.config, teacher.config, teacher_layers=teacher_layers, weights=inner,
+        relation_heads=relation_heads,
+        deviations_MD=_deviations(masked, targets, layers=teacher_layers) if inner.get("standardized") else None,
+    )  # fmt: skip
+    objective = GeneralDistillation(student, intermediate, prediction=prediction, temperature=temperature, hard=hard)
+    set_dropout(student, hidden=dropout)
 
     def batch(step: int) -> Batch:
-        masked = masked_batch(
-            blocks, step, batch_size=batch_size, seed=seed, masking=masking, device=device, shard=shard
-        )
-        return masked | corpus_targets(
-            teacher, masked, layers=teacher_layers, predictions=prediction > 0, autocast=autocast
-        )
+        inputs = masked(step, batch_size=batch_size, shard=shard_of(accelerator))
+        return inputs | targets(inputs, predictions=prediction > 0, values=intermediate.takes_values)
 
     for _ in train(
-        objective, batches=batch, steps=steps, learning_rate=learning_rate, warmup=warmup, weight_decay=weight_decay,
-        seed=seed, accelerator=accelerator, state=state, folder=folder, progress=progress,
+        objective.to(device), batches=batch, steps=steps, learning_rate=learning_rate, warmup=warmup,
+        weight_decay=weight_decay, seed=seed, accelerator=accelerator, state=state, folder=folder, progress=progress,
     ):  # fmt: skip
         pass
     student.eval()
     return state.curve
+
+
+def _require_mlm_head(teacher: BertForPreTraining, weights: Mapping[str, float]) -> None:
+    """From a random head a student would learn noise, and its own, cut out of it, would be random too."""
+    for name in OF_THE_HEAD:
+        if weights.get(name) and not has_mlm_head(teacher):
+            raise InputError(
+                f"losses.{name} is {weights[name]}, but the teacher's checkpoint has no MLM head to learn from; "
+                "expected 0, or a teacher that was pretrained with one"
+            )
+
+
+def _deviations(masked: Callable[..., Batch], targets: Callable[..., Batch], *, layers: Sequence[int]) -> torch.Tensor:
+    """The teacher's on the first blocks of the training, masked, which are the same in every process."""
+    batches = (masked(step, batch_size=DEVIATION_ROWS) for step in range(BATCHES))
+    states = ((targets(batch, predictions=False)["teacher"], _compared(batch).real_BL) for batch in batches)
+    return channel_deviations(states, layers=layers)

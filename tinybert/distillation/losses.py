@@ -1,10 +1,17 @@
-"""Losses to a teacher's hidden states and attention scores (TinyBERT: Jiao et al. 2020), means over real tokens.
+"""Losses to a teacher's hidden states, attention scores and relations, means over real tokens.
 
-The authors' code averages over padding too, which is not in the paper and makes a loss depend on the batch.
-B batch, L length, H width, h heads.
+TinyBERT's (Jiao et al. 2020), whose authors' code averages over padding too, which is not in the paper and makes a loss
+depend on the batch; and those of MiniLMv2, DistilBERT and PKD. B batch, L length, H width, K a student's own width, h
+heads, d head size.
 """
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+HIDDEN_SCORE = torch.finfo(torch.float32).min
+"""In place of the -inf that hides a pair of tokens from the softmax: its exponential is 0 as well, and 0 times a
+difference of two such scores is 0, where that of two infinities is not a number."""
 
 
 def hidden_loss(student_BLH: Tensor, teacher_BLH: Tensor, real_BL: Tensor) -> Tensor:
@@ -16,6 +23,33 @@ def hidden_loss(student_BLH: Tensor, teacher_BLH: Tensor, real_BL: Tensor) -> Te
     return (error_BL * real_BL).sum() / real_BL.sum()
 
 
+def standardized_loss(student_BLH: Tensor, teacher_BLH: Tensor, real_BL: Tensor, deviation_H: Tensor) -> Tensor:
+    """`hidden_loss` in units of each channel's standard deviation in the teacher.
+
+    In the plain mean the few channels of a BERT that vary most outweigh all others.
+    """
+    error_BLH = (student_BLH.float() - teacher_BLH.float()) / deviation_H
+    return (error_BLH.pow(2).mean(-1) * real_BL).sum() / real_BL.sum()
+
+
+def cosine_loss(student_BLH: Tensor, teacher_BLH: Tensor, real_BL: Tensor) -> Tensor:
+    """Mean of 1 - cos over real tokens: DistilBERT's cosine embedding loss (Sanh et al. 2019, section 2).
+
+    DistilBERT has its teacher's width; here `student_BLH` has been projected to it.
+    """
+    distance_BL = 1 - F.cosine_similarity(student_BLH.float(), teacher_BLH.float(), dim=-1)
+    return (distance_BL * real_BL).sum() / real_BL.sum()
+
+
+def patience_loss(student_BLH: Tensor, teacher_BLH: Tensor, starts_BL: Tensor) -> Tensor:
+    """Squared distance of normalized states, mean over the [CLS] of all documents: PKD (Sun et al. 2019), equation 7.
+
+    The equation sums over documents, and the authors' code divides by the width too. The squared distance of unit
+    vectors is 2 (1 - cos): over all tokens the loss would be `cosine_loss` again. `starts_BL` is True at each [CLS].
+    """
+    return 2 * cosine_loss(student_BLH, teacher_BLH, starts_BL)
+
+
 def attention_loss(student_BhLL: Tensor, teacher_BhLL: Tensor, visible_B1LL: Tensor) -> Tensor:
     """Mean squared error of scores before the softmax, over heads and real pairs of tokens: equation 7.
 
@@ -23,3 +57,30 @@ def attention_loss(student_BhLL: Tensor, teacher_BhLL: Tensor, visible_B1LL: Ten
     """
     error_BhLL = (student_BhLL.float() - teacher_BhLL.float()).pow(2)
     return (error_BhLL * visible_B1LL).sum() / (visible_B1LL.sum() * student_BhLL.shape[1])
+
+
+def relation_loss(
+    student_BLK: Tensor, teacher_BLH: Tensor, *, real_BL: Tensor, visible_B1LL: Tensor, heads: int
+) -> Tensor:
+    """Divergence of the student's relations from the teacher's, mean over relation heads and real tokens.
+
+    MiniLMv2's KL(teacher || student) of softmax(x x^T / sqrt(d)) (Wang et al. 2021, arXiv:2012.15828, equations 6 to
+    8), of queries, keys or values x split into `heads`, a number that divides both widths. The paper has one sequence;
+    in a batch every token weighs the same here, and tokens that do not see each other have no relation.
+    """
+    with torch.autocast(student_BLK.device.type, enabled=False):  # a score rounded to bfloat16 is off by 0.2 at 50
+        student_BhLL, teacher_BhLL = (
+            _relation_scores(x, heads=heads).masked_fill_(~visible_B1LL, HIDDEN_SCORE)
+            for x in (student_BLK.float(), teacher_BLH.float())
+        )
+    # Not exp(log_softmax), whose exponential is many times slower where pairs are hidden.
+    probability_BhLL, log_ratio_BhLL = teacher_BhLL.softmax(-1), teacher_BhLL.log_softmax(-1)
+    log_ratio_BhLL = log_ratio_BhLL - student_BhLL.log_softmax(-1)
+    divergence_BL = (probability_BhLL * log_ratio_BhLL).sum(-1).mean(1)
+    return (divergence_BL * real_BL).sum() / real_BL.sum()
+
+
+def _relation_scores(x_BLH: Tensor, *, heads: int) -> Tensor:
+    """x x^T / sqrt(d) in each of the relation heads, [B, h, L, L]."""
+    x_BhLd = x_BLH.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x_BhLd * x_BhLd.shape[-1] ** -0.5 @ x_BhLd.transpose(2, 3)

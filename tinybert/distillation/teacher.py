@@ -30,15 +30,21 @@ class States:
     query: dict[int, torch.Tensor] = field(default_factory=dict)
     """Queries before they are split into heads, [B, L, H]; keys likewise."""
     key: dict[int, torch.Tensor] = field(default_factory=dict)
+    value: dict[int, torch.Tensor] = field(default_factory=dict)
+    """Values likewise, of the last layer only, and where they are asked for."""
 
     def cloned(self) -> "States":
         """Copies that autograd can save for the backward pass, which it refuses for tensors made in inference mode."""
-        return States(*({n: t.clone() for n, t in part.items()} for part in (self.hidden, self.query, self.key)))
+        parts = (self.hidden, self.query, self.key, self.value)
+        return States(*({n: t.clone() for n, t in part.items()} for part in parts))
 
 
 @contextmanager
-def capture(bert: BertModel, layers: Sequence[int]) -> Iterator[States]:
-    """States that a forward pass of `bert` fills: the embeddings' output, and all states of `layers`, from 0."""
+def capture(bert: BertModel, layers: Sequence[int], *, values: bool = False) -> Iterator[States]:
+    """States that a forward pass of `bert` fills: the embeddings' output, and the states of `layers`, from 0.
+
+    With `values` also those of the last of `layers`, which relations take.
+    """
     states = States()
     hooks = [_record(bert.embeddings, states.hidden, EMBEDDING)]
     for n in layers:
@@ -46,6 +52,10 @@ def capture(bert: BertModel, layers: Sequence[int]) -> Iterator[States]:
         hooks.append(_record(layer, states.hidden, n))
         hooks.append(_record(layer.get_submodule("attention.self.query"), states.query, n))
         hooks.append(_record(layer.get_submodule("attention.self.key"), states.key, n))
+    if values:
+        last = layers[-1]
+        value = bert.encoder.get_submodule(f"layer.{last}.attention.self.value")
+        hooks.append(_record(value, states.value, last))
     try:
         yield states
     finally:

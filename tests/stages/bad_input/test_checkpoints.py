@@ -171,6 +171,22 @@ def test_predictions_of_a_teacher_without_an_mlm_head_are_not_distilled(project:
         "losses.prediction is 0.5, but the teacher's checkpoint has no MLM head to learn from; "
         "expected 0, or a teacher that was pretrained with one"
     )
+    edit(project, {"distill.losses.prediction": 0, "distill.losses.hard": 0.5})
+    assert refused(stage(project, "distill@small"), "distill@small").startswith("losses.hard is 0.5, but the teacher's")
     assert leftovers(project, "models/students", "reports/distill") == []
-    edit(project, {"distill.losses.prediction": 0})
+    edit(project, {"distill.losses.hard": 0})
     run_well(project, "distill@small")
+
+
+def test_relation_heads_that_do_not_divide_the_width_of_the_checkpoint_are_refused(project: Path, source: Path):
+    student = {"students.small.hidden_size": 8, "students.small.intermediate_size": 7}
+    edit(project, student | {"distill.losses.relation": 0.5, "distill.losses.relation_heads": 8})
+    assert pretrain(project, steps=1) == {"predictions", "seq_relationship"}
+    parameters = shrink.Parameters.model_validate({"student": STUDENT | {"hidden_size": 8, "keep_layers": [0, 2]}})
+    shutil.rmtree("models/shrunk")
+    shrink.main(parameters, Run("small", Path("unused")))
+    assert refused(stage(project, "distill@small"), "distill@small") == (
+        "losses.relation_heads is 8, but the student's hidden_size is 8 and the teacher's 12; "
+        "expected a number that divides both"
+    )
+    assert leftovers(project, "models/students", "reports/distill") == []

@@ -12,6 +12,7 @@ from tinybert.errors import InputError
 
 LOSSES = ("embedding", "hidden", "attention")
 NO_ATTENTION = {"intermediate": {"losses": {"attention": 0}}}
+CHECKPOINT = {"initialize": {"source": "data/raw/checkpoint", "scratch": None}}
 BRANCH = {"repository": "a/b", "type": "model", "revision": "main"}
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown key": ({"students.small.hidden_size -> hiden_size": None},
@@ -31,6 +32,13 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "pretrain.mask_probability: expected greater than 0, got 0.0"),
     "distilled MLM logits without masks": ({"distill.mask_probability": 0.0},
         "distill: expected mask_probability above 0, got 0: losses.prediction is computed at masked positions"),
+    "distilled MLM logits and true tokens without masks": (
+        {"distill.mask_probability": 0.0, "distill.losses.hard": 1.0},
+        "distill: expected mask_probability above 0, got 0: losses.prediction and losses.hard are computed at masked "
+        "positions"),
+    "true tokens without masks": (
+        {"distill.mask_probability": 0.0, "distill.losses.prediction": 0, "distill.losses.hard": 1.0},
+        "distill: expected mask_probability above 0, got 0: losses.hard is computed at masked positions"),
     "a temperature of 0": ({"distill.temperature": 0.0},
         "distill.temperature: expected greater than 0, got 0.0"),
     "an infinite temperature": ({"finetuning.student.prediction.temperature": float("inf")},
@@ -57,7 +65,26 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"students.small.num_attention_heads": 2, "distill.losses.attention": 0}
         | {f"tasks.{name}.student": NO_ATTENTION for name in ("library", "entities")},
         "finetuning.student.intermediate.losses.attention: expected 0, got 1.0: "
-        "students.small.num_attention_heads differs from the teacher's"),
+        "students.small.num_attention_heads differs from the teacher's; "
+        "finetuning.student.intermediate.losses.relation takes any numbers"),
+    "relation heads that do not divide the widths": (
+        {"distill.losses.relation": 1.0, "students.small.hidden_size": 132},
+        "distill.losses.relation_heads: is 12, which does not divide initialize.scratch.hidden_size 256"),
+    "relation heads that do not divide the width of a student of a checkpoint": (
+        {"distill.losses": dict.fromkeys((*LOSSES, "prediction"), 0) | {"relation": 1.0}} | CHECKPOINT,
+        "distill.losses.relation_heads: is 12, which does not divide students.small.hidden_size 128"),
+    "relation heads of tasks that do not divide the widths": (
+        {"finetuning.student.intermediate.losses.relation_heads": 7,
+         "tasks.library.student": {"intermediate": {"losses": {"relation": 0.5}}},
+         "tasks.entities.student": {"intermediate": {"losses": {"relation": 0.5, "relation_heads": 8}}}},
+        "tasks.library.student.intermediate.losses.relation_heads: is 7, which does not divide "
+        "students.small.hidden_size 128, initialize.scratch.hidden_size 256"),
+    "no relation heads": ({"distill.losses.relation_heads": 0},
+        "distill.losses.relation_heads: expected greater than or equal to 1, got 0"),
+    "a weight below 0": ({"distill.losses.cosine": -1.0},
+        "distill.losses.cosine: expected greater than or equal to 0, got -1.0"),
+    "the true tokens of a task's texts, which are not masked": ({"finetuning.student.intermediate.losses.hard": 1.0},
+        "finetuning.student.intermediate.losses.hard: is not a known key"),
     "blocks longer than the positions": ({"pack.sequence_length": 264},
         "pack.sequence_length: is 264, above initialize.scratch.max_position_embeddings"),
     "a length that cannot be halved so often": ({"pretrain.length_doublings": 5},
@@ -132,6 +159,20 @@ def test_a_message_names_the_key_and_the_value_it_expected(project: Path, change
 def test_no_intermediate_loss_is_needed_where_nothing_is_distilled(project: Path, changes: dict[str, Any]):
     weights = {f"intermediate.losses.{name}": 0 for name in LOSSES}
     edit(project, {f"finetuning.student.{key}": value for key, value in (weights | changes).items()})
+    validate_whole(read_file(project / "params.yaml"))
+
+
+@pytest.mark.parametrize("name", ["standardized", "cosine", "patience", "relation"])
+def test_one_loss_of_any_kind_is_enough(project: Path, name: str):
+    losses = dict.fromkeys(LOSSES, 0) | {name: 1.0, "relation_heads": 8}
+    places = {"distill.losses": losses | {"prediction": 0}, "finetuning.student.intermediate.losses": losses}
+    edit(project, places | {"students.small.num_attention_heads": 2})
+    validate_whole(read_file(project / "params.yaml"))
+
+
+@pytest.mark.parametrize("changes", [{"distill.losses.relation": 0.0}, {"distill.steps": 0}], ids=str)
+def test_relation_heads_matter_where_relations_are_distilled(project: Path, changes: dict[str, Any]):
+    edit(project, {"distill.losses.relation": 1.0, "distill.losses.relation_heads": 7} | changes)
     validate_whole(read_file(project / "params.yaml"))
 
 

@@ -23,7 +23,10 @@ WORDS = [f"w{n}" for n in range(CONFIG["vocab_size"] - FIRST)]
 COMPUTE = {"threads": 1, "precision": "float32"}
 TRAINING = {"learning_rate": 0.01, "warmup": 0.2, "weight_decay": 0.01, "dropout": 0.0, "seed": 3}
 MASKS = {"mask_probability": 0.2, "whole_words": False}
-INTERMEDIATE = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
+INTERMEDIATE = {
+    **{"embedding": 1.0, "hidden": 1.0, "attention": 1.0},
+    **{"standardized": 1.0, "cosine": 1.0, "patience": 1.0, "relation": 1.0, "relation_heads": 2},
+}
 STEPS = 8
 TASK = {"kind": "classification", "metric": "accuracy", "encoding": {"max_length": 12}, "decoding": {}}
 PHASE = {"batch_size": 4, "learning_rate": 0.01, "warmup": 0.2}
@@ -32,7 +35,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "distill": {
         "student": {"teacher_layers": "uniform"},
         "distill": TRAINING | MASKS | {"steps": STEPS, "batch_size": 5, "temperature": 2.0,
-                                       "losses": INTERMEDIATE | {"prediction": 1.0}},
+                                       "losses": INTERMEDIATE | {"prediction": 1.0, "hard": 1.0}},
     },
     "finetune_teacher": {"task": TASK | {"teacher": TRAINING | {"epochs": 2, "batch_size": 4}}},
     "finetune_student": {

@@ -37,7 +37,8 @@ def test_distilling_is_training_on_masked_batches_with_their_targets(
                     steps=5, batch_size=2)  # fmt: skip
 
     other, maps = parts(teacher)
-    inner = IntermediateDistillation(maps, other.config, teacher.config, teacher_layers=LAYERS, weights=EQUAL_WEIGHTS)
+    weights = {name: weight for name, weight in EQUAL_WEIGHTS.items() if name != "prediction"}
+    inner = IntermediateDistillation(maps, other.config, teacher.config, teacher_layers=LAYERS, weights=weights)
     masking = masking_for(tokenizer, probability=0.2, whole_words=False, vocab_size=99)
 
     def batch(step: int):
@@ -52,14 +53,35 @@ def test_distilling_is_training_on_masked_batches_with_their_targets(
     assert not student.training
 
 
-def test_predictions_of_a_random_head_are_refused(
-    config: BertConfig, tokenizer: BertTokenizer, accelerator: Accelerator, tmp_path: Path
+@pytest.mark.parametrize("name", ["prediction", "hard"])
+def test_losses_of_a_random_head_are_refused(
+    config: BertConfig, tokenizer: BertTokenizer, accelerator: Accelerator, tmp_path: Path, name: str
 ):
     BertModel(config).save_pretrained(tmp_path)
     teacher = load_checkpoint(tmp_path)
     student, projections = parts(teacher)
     options: dict[str, Any] = {"tokenizer": tokenizer, "projections": projections, "teacher_layers": LAYERS, "steps": 1}
     options |= {"batch_size": 2, "accelerator": accelerator}
-    with pytest.raises(InputError, match="^losses.prediction is 1.0, but the teacher's checkpoint has no MLM head"):
-        distill(student, teacher, BLOCKS, **options)
-    distill(student, teacher, BLOCKS, **options, weights=EQUAL_WEIGHTS | {"prediction": 0.0})
+    weights = EQUAL_WEIGHTS | {"prediction": 0.0}
+    with pytest.raises(InputError, match=f"^losses.{name} is 1.0, but the teacher's checkpoint has no MLM head"):
+        distill(student, teacher, BLOCKS, **options, weights=weights | {name: 1.0})
+    distill(student, teacher, BLOCKS, **options, weights=weights)
+
+
+def test_a_loss_that_there_is_not_is_refused(
+    teacher: BertForPreTraining, tokenizer: BertTokenizer, accelerator: Accelerator
+):
+    student, projections = parts(teacher)
+    with pytest.raises(InputError, match="^losses: expected embedding, hidden, .*relation, got relatoin$"):
+        distill(student, teacher, BLOCKS, tokenizer=tokenizer, projections=projections, teacher_layers=LAYERS,
+                weights={"hidden": 1.0, "relatoin": 1.0}, accelerator=accelerator)  # fmt: skip
+
+
+def test_any_mixture_lowers_its_losses(teacher: BertForPreTraining, tokenizer: BertTokenizer, accelerator: Accelerator):
+    weights = {"standardized": 1e-4, "cosine": 1.0, "patience": 1.0, "relation": 1.0, "hard": 1.0}
+    student, projections = parts(teacher)
+    curve = distill(student, teacher, BLOCKS, tokenizer=tokenizer, projections=projections, teacher_layers=LAYERS,
+                    steps=60, batch_size=2, learning_rate=1e-2, weights=weights, relation_heads=2,
+                    accelerator=accelerator)  # fmt: skip
+    assert set(curve[0]) == {"step", "learning_rate", *weights}
+    assert all(curve[-1][name] < 0.9 * curve[0][name] for name in weights)

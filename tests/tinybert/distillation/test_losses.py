@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tinybert.distillation.losses import attention_loss, hidden_loss
+from tinybert.distillation.losses import (
+    attention_loss,
+    cosine_loss,
+    hidden_loss,
+    patience_loss,
+    relation_loss,
+    standardized_loss,
+)
 from tinybert.distillation.soft_targets import soft_cross_entropy
 
 
@@ -33,6 +40,96 @@ def test_attention_loss_is_the_mean_square_over_heads_and_visible_pairs():
     visible = torch.tensor([[[[True, False], [True, True]]]])
     # first head 1 + 4 + 9, second 1 + 0 + 1, over 3 pairs and 2 heads; the 7s are pairs that do not count
     assert attention_loss(student, teacher, visible).item() == pytest.approx((14 + 2) / 6)
+
+
+def test_standardized_loss_weighs_each_channel_by_its_deviation():
+    student = torch.tensor([[[1.0, 2.0], [5.0, 5.0], [9.0, 9.0]]])
+    teacher = torch.tensor([[[0.0, 6.0], [5.0, 2.0], [0.0, 0.0]]])
+    real, deviation = torch.tensor([[True, True, False]]), torch.tensor([0.5, 2.0])
+    # in deviations the errors are (2, -2) and (0, 1.5)
+    loss = standardized_loss(student, teacher, real, deviation)
+    assert loss.item() == pytest.approx((4 + 4 + 0 + 2.25) / 4)
+    torch.testing.assert_close(
+        standardized_loss(student, teacher, real, torch.ones(2)), hidden_loss(student, teacher, real)
+    )
+
+
+ANGLES = torch.tensor([[[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]]]), torch.tensor([[[5.0, 5.0], [0.0, 9.0], [-1.0, -1.0]]])
+"""Vectors at 45, 0 and 180 degrees."""
+
+
+def test_cosine_loss_is_the_mean_of_one_minus_cosine_whatever_the_lengths():
+    assert cosine_loss(*ANGLES, torch.tensor([[True, True, False]])).item() == pytest.approx((1 - 0.5**0.5) / 2)
+    assert cosine_loss(*ANGLES, torch.tensor([[False, True, True]])).item() == pytest.approx(1.0)
+
+
+def test_patience_loss_is_the_squared_distance_of_unit_vectors_at_the_starts():
+    student, teacher = torch.randn(3, 5, 7), torch.randn(3, 5, 7)
+    starts = torch.tensor([[1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [1, 0, 1, 0, 0]]).bool()
+    unit = [x[starts] / x[starts].pow(2).sum(-1, keepdim=True).sqrt() for x in (student, teacher)]
+    torch.testing.assert_close(patience_loss(student, teacher, starts), (unit[0] - unit[1]).pow(2).sum() / 5)
+
+
+def test_relation_loss_by_hand():
+    student, teacher = torch.tensor([[[0.0], [1.0]]]), torch.tensor([[[1.0, 0.0], [0.0, math.log(3) * 2**0.5]]])
+    both, visible = torch.ones(1, 2).bool(), torch.ones(1, 1, 2, 2).bool()
+    # x x^T / sqrt(d), row by row: the teacher's, whose heads have two channels, and the student's, with one
+    rows = [((2**-0.5, 0.0), (0.0, 0.0)), ((0.0, math.log(3) ** 2 * 2**0.5), (0.0, 1.0))]
+    parts = [(torch.tensor(t).softmax(0), torch.tensor(s).softmax(0)) for t, s in rows]
+    expected = sum(float((p * (p / q).log()).sum()) for p, q in parts) / 2
+    loss = relation_loss(student, teacher, real_BL=both, visible_B1LL=visible, heads=1)
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+DOCUMENTS = [(0, 0, 4), (0, 4, 7), (1, 0, 5), (2, 0, 2), (2, 2, 3)]
+"""Row, first position and end of five documents in three rows; the rest is padding."""
+
+
+def relations_by_documents(student: torch.Tensor, teacher: torch.Tensor, *, heads: int) -> torch.Tensor:
+    """The loss from each document cut out, head by head and token by token."""
+    total, count = torch.zeros(()), 0
+    for row, first, end in DOCUMENTS:
+        for parts in zip(
+            student[row, first:end].chunk(heads, -1), teacher[row, first:end].chunk(heads, -1), strict=True
+        ):
+            s, t = (x @ x.T / x.shape[-1] ** 0.5 for x in parts)
+            total = total + F.kl_div(s.log_softmax(-1), t.softmax(-1), reduction="sum")
+        count += end - first
+    return total / (count * heads)
+
+
+def test_relation_loss_is_that_of_each_document_alone_in_value_and_gradient():
+    student, teacher = torch.randn(3, 7, 8, requires_grad=True), torch.randn(3, 7, 12) * 3
+    documents = torch.full((3, 7), -1)
+    for number, (row, first, end) in enumerate(DOCUMENTS):
+        documents[row, first:end] = number
+    real = documents >= 0
+    visible = (documents[:, :, None] == documents[:, None, :]) & real[:, :, None]
+    for heads in (1, 2, 4):
+        loss = relation_loss(student, teacher, real_BL=real, visible_B1LL=visible[:, None], heads=heads)
+        expected = relations_by_documents(student, teacher, heads=heads)
+        torch.testing.assert_close(loss, expected)
+        gradients = [torch.autograd.grad(value, student)[0] for value in (loss, expected)]
+        torch.testing.assert_close(*gradients)
+        assert gradients[0][~real].abs().max() == 0
+
+
+def test_relations_are_kept_by_a_rotation_within_each_head():
+    teacher, rotation = torch.randn(2, 5, 12), torch.linalg.qr(torch.randn(3, 3))[0]
+    student = (teacher.unflatten(-1, (4, 3)) @ rotation).flatten(2)
+    both, visible = torch.ones(2, 5).bool(), torch.ones(2, 1, 5, 5).bool()
+    loss = relation_loss(student, teacher, real_BL=both, visible_B1LL=visible, heads=4)
+    assert loss.item() == pytest.approx(0.0, abs=1e-6)
+    assert relation_loss(student, teacher, real_BL=both, visible_B1LL=visible, heads=6).item() > 1e-3
+
+
+def test_scores_of_relations_are_not_rounded_to_bfloat16():
+    student, teacher = (5 * torch.randn(2, 5, 8).bfloat16() for _ in range(2))
+    both, visible = torch.ones(2, 5).bool(), torch.ones(2, 1, 5, 5).bool()
+    expected = relation_loss(student.float(), teacher.float(), real_BL=both, visible_B1LL=visible, heads=2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = relation_loss(student, teacher, real_BL=both, visible_B1LL=visible, heads=2)
+    assert torch.equal(loss, expected)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])

@@ -31,6 +31,17 @@ def test_states_are_those_of_transformers(teacher: BertForPreTraining):
             torch.testing.assert_close(projected, projection(expected[n]), rtol=1e-6, atol=1e-6)
 
 
+def test_values_are_those_of_the_last_layer_and_only_where_they_are_asked_for(teacher: BertForPreTraining):
+    with capture(teacher.bert, [1, 2, 4]) as without:
+        hidden = teacher.bert(**INPUTS, output_hidden_states=True).hidden_states
+    with capture(teacher.bert, [1, 2, 4], values=True) as states:
+        teacher.bert(**INPUTS)
+    assert not without.value and list(states.value) == [4]
+    value = teacher.bert.encoder.get_submodule("layer.4.attention.self.value")
+    torch.testing.assert_close(states.value[4], value(hidden[4]), rtol=1e-6, atol=1e-6)
+    assert torch.equal(states.cloned().value[4], states.value[4])
+
+
 def test_the_softmax_of_the_scores_is_the_attention(teacher: BertForPreTraining):
     with capture(teacher.bert, range(5)) as states:
         teacher.bert(**INPUTS)
