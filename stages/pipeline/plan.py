@@ -23,7 +23,7 @@ FOLDER = Path("plan")
 CODE, TASKS = FOLDER / "code", FOLDER / "tasks"
 KIND_INDEPENDENT = ("prepare_corpus", "initialize", "pack", "pretrain", "shrink", "distill", "measure", "report")
 """Stages whose code is the same for all tasks and students."""
-KIND_SPECIFIC = ("prepare_task", "finetune_teacher", "finetune_student", "export", "evaluate")
+KIND_SPECIFIC = ("prepare_task", "finetune_teacher", "finetune_student", "export", "floor", "evaluate")
 """Stages that import the modules of their task's kind."""
 
 

@@ -16,7 +16,7 @@ SHRUNK = f"shrink@{{student}} {GENERAL}"
 PRETRAINED = f"pretrain shrink@* distill@* {TEACHER}"
 TABLE = {
     "compute": PRETRAINED,
-    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* {PRETRAINED}",
+    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* floor@* {PRETRAINED}",
     "prepare_corpus": f"prepare_corpus initialize pack {PRETRAINED}",
     "initialize": f"initialize pack {PRETRAINED}",
     "pack": f"pack {PRETRAINED}",
@@ -28,8 +28,8 @@ TABLE = {
     "finetuning.student": STUDENT,
     "export": MEASURED,
     "measure": "measure@{task}-{student} report",
-    "tasks.T.kind": f"prepare_task@{{task}} {TEACHER}",
-    "tasks.T.data": f"prepare_task@{{task}} {TEACHER}",
+    "tasks.T.kind": f"prepare_task@{{task}} floor@{{task}} {TEACHER}",
+    "tasks.T.data": f"prepare_task@{{task}} floor@{{task}} {TEACHER}",
     "tasks.T.metric": TEACHER,
     "tasks.T.encoding": TEACHER,
     "tasks.T.decoding": TEACHER,

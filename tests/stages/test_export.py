@@ -13,8 +13,8 @@ def test_a_score_that_falls_by_more_than_the_limit_or_is_not_a_number_is_refused
     with pytest.raises(InputError) as caught:
         _require_kept({"torch": 0.9, "int8": 0.88}, metric="accuracy", at_most=0.01)
     assert str(caught.value) == (
-        "params.yaml: export.max_metric_drop: expected accuracy of the int8 ONNX model at most 0.01 below "
-        "PyTorch's, got 0.8800 and 0.9000"
+        "params.yaml: export.max_metric_drop: expected accuracy of the int8 ONNX model on validation at most 0.01 "
+        "below PyTorch's, got 0.8800 and 0.9000"
     )
     with pytest.raises(InputError):
         _require_kept({"torch": 0.9, "int8": float("nan")}, metric="pearson", at_most=0.01)
