@@ -43,17 +43,11 @@ def expected_calibration_error(examples: Classified) -> float:
     return float(np.abs(gap_M).sum() / len(bin_N))
 
 
-def negative_log_likelihood(examples: Classified, *, temperature: float = 1.0) -> float:
-    """The mean over examples, in nats."""
-    log_NC = _log_probabilities(examples.logits_NC / temperature)
-    return float(-log_NC[np.arange(len(log_NC)), examples.gold_N].mean())
-
-
 def fit_temperature(examples: Classified) -> float:
     """The T of section 4.2 with the smallest negative log-likelihood of logits / T, in [LOWEST, HIGHEST].
 
-    In 1 / T it is convex, so that its slope changes sign once. Bisection on log T finds where: in contrast to the
-    gradient descent of others it has no step size and gives the same bits again.
+    In 1 / T it is convex, so that its slope changes sign once. Bisection on log T finds where: unlike gradient descent,
+    it has no step size and ends at the same bits.
     """
     low, high = np.log(LOWEST), np.log(HIGHEST)
     for _ in range(HALVINGS):
