@@ -1,4 +1,4 @@
-"""Predictions and scores on the test split, with intervals: teacher, student, its int8 file and a trivial baseline.
+"""Teacher, student and its int8 file on the test split, with intervals, and on validation, by which models are chosen.
 
 In: models/tasks/T/{teacher,students/S,onnx/S}, data/tasks/T.
 Out: reports/tasks/T/students/S/{metrics.json,findings.json,predictions.parquet,evaluate_machine.json}.
@@ -16,12 +16,12 @@ from stages.parameters.sections import Compute
 from stages.parameters.tasks import Scored
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_file
+from tinybert.evaluation.calibration import Classified, calibration
 from tinybert.evaluation.comparison import compare, worst
 from tinybert.export.runtime import INT8_FILE, OnnxModel
 from tinybert.files import write_json
-from tinybert.finetuning.predict import Scorer
-from tinybert.tasks.protocol import TaskMetrics, scores_from
-from tinybert.tasks.tables import read_rows
+from tinybert.finetuning.predict import Encoded, Scorer
+from tinybert.tasks.protocol import Logits, TaskMetrics, TaskModel, scores
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
 
@@ -29,6 +29,8 @@ MODELS = ("teacher", "student", "student_int8")
 """The first is what the others are compared with, the last is the int8 ONNX file."""
 ERRORS_OF = "student"
 """The model whose worst errors are kept as texts."""
+SPLITS = ("validation", "test")
+ByModel = dict[str, Logits]
 
 
 class Parameters(Section):
@@ -42,24 +44,34 @@ def main(p: Parameters, run: Run) -> None:
     student = models / "students" / run.student
     scorer = Scorer(task.kind, data=data, checkpoint=student, encoding=task.encoding, decoding=task.decoding,
                     accelerator=accelerator)  # fmt: skip
-    test, labels = scorer.read("test"), scorer.labels
-    predictions, logits = {"baseline": scorer.metrics.baseline(read_rows(data, "train"), test.rows)}, {}
+    splits = {split: scorer.read(split) for split in SPLITS}
     places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
+    logits: dict[str, ByModel] = {split: {} for split in SPLITS}
     for name in MODELS:
         model = _load(places[name], scorer, int8=name == "student_int8", device=accelerator.device)
-        logits[name] = scorer.logits(model, test.features)
-        predictions[name] = scorer.decode(logits[name], test)
-    measured = measure(predictions, test.rows, metrics=scorer.metrics, metric=task.metric, labels=labels)
-    hub = {"head": scorer.task.HEAD.__name__, "pipeline_tag": scorer.metrics.PIPELINE_TAG}
-    mistakes = scorer.metrics.mistakes(predictions[ERRORS_OF], test.rows, logits=logits[ERRORS_OF], labels=labels)
-    documents = {
-        "metrics.json": measured | {"hub": hub},
-        "findings.json": find(predictions, test.rows, mistakes=mistakes, metrics=scorer.metrics, labels=labels),
-        "evaluate_machine.json": describe(accelerator),
-    }
+        for split, data in splits.items():
+            logits[split][name] = scorer.logits(model, data.features)
+    documents, predictions = evaluate(logits, splits, scorer=scorer, metric=task.metric)
+    documents["evaluate_machine.json"] = describe(accelerator)
     _write(Path("reports/tasks") / run.task / "students" / run.student, documents, predictions)
-    for name, compared in measured["compared"].items():
+    for name, compared in documents["metrics.json"]["compared"].items():
         log(f"{run.task}: {task.metric} of {name} {compared['score']:.4f}, 95 % interval {compared['interval']}")
+
+
+def evaluate(
+    logits: dict[str, ByModel], splits: dict[str, Encoded], *, scorer: Scorer, metric: str
+) -> tuple[dict[str, Any], dict[str, list]]:
+    """metrics.json and findings.json of logits by split and model, and the predictions for the test rows."""
+    metrics, labels, rows = scorer.metrics, scorer.labels, splits["test"].rows
+    validation, test = ({name: scorer.decode(each, splits[split]) for name, each in logits[split].items()}
+                        for split in SPLITS)  # fmt: skip
+    measured = measure(test, rows, metrics=metrics, metric=metric, labels=labels)
+    measured["validation"] = score(validation, splits["validation"].rows, metrics=metrics, labels=labels)
+    measured["hub"] = {"head": scorer.task.HEAD.__name__, "pipeline_tag": metrics.PIPELINE_TAG}
+    mistakes = metrics.mistakes(test[ERRORS_OF], rows, logits=logits["test"][ERRORS_OF], labels=labels)
+    findings = find(test, rows, mistakes=mistakes, metrics=metrics, labels=labels)
+    findings["calibration"] = calibrate(logits, splits, task=scorer.task)
+    return {"metrics.json": measured, "findings.json": findings}, test
 
 
 def _load(place: Path, scorer: Scorer, *, int8: bool, device: torch.device) -> Any:
@@ -79,14 +91,36 @@ def _write(folder: Path, documents: dict[str, Any], predictions: dict[str, list]
 def measure(
     predictions: dict[str, list], rows: list[dict], *, metrics: TaskMetrics, metric: str, labels: list[str]
 ) -> dict[str, Any]:
-    """Every score of every model, and `metric` with intervals, beside that of the first of MODELS."""
+    """On test: every score of every model, and `metric` with intervals, beside that of the first of MODELS."""
     statistics = {name: metrics.row_statistics(made, rows, labels=labels) for name, made in predictions.items()}
-    all_scores = {name: scores_from(metrics, statistics_N, labels=labels) for name, statistics_N in statistics.items()}
     return {
         "compared": compare(metrics, statistics, metric=metric, labels=labels, reference=MODELS[0]),
         "rows": len(rows),
-        "scores": {name: {key: round(value, 5) for key, value in row.items()} for name, row in all_scores.items()},
+        "scores": score(predictions, rows, metrics=metrics, labels=labels),
     }
+
+
+def score(
+    predictions: dict[str, list], rows: list[dict], *, metrics: TaskMetrics, labels: list[str]
+) -> dict[str, dict[str, float]]:
+    """Every score of every model."""
+    return {
+        name: {key: round(value, 5) for key, value in scores(metrics, each, rows, labels=labels).items()}
+        for name, each in predictions.items()
+    }
+
+
+def calibrate(
+    logits: dict[str, ByModel], splits: dict[str, Encoded], *, task: TaskModel
+) -> dict[str, dict[str, float]]:
+    """By model, see `calibration`; empty for a kind without classes."""
+    calibrated: dict[str, dict[str, float]] = {}
+    for name in logits["test"]:
+        both = [task.class_logits(logits[split][name], features=splits[split].features) for split in SPLITS]
+        classified = [Classified(*each) for each in both if each is not None]
+        if classified:
+            calibrated[name] = calibration(*classified)
+    return calibrated
 
 
 def find(

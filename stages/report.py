@@ -61,12 +61,13 @@ def of_student(task: str, student: str) -> Path:
 
 
 def read_results(task: str, p: Parameters) -> results.Results:
-    """What evaluate and measure wrote for each student of one task."""
+    """What evaluate and measure wrote for each student of one task, and floor for the task."""
     files = {
         student: {n: read_object(of_student(task, student) / f"{n}.json") for n in ("metrics", "findings", "measure")}
         for student in p.students
     }
-    return results.merge_students(files, metric=p.tasks[task].metric)
+    floor = read_object(REPORTS / "tasks" / task / "floor.json")
+    return results.merge_students(files, floor, metric=p.tasks[task].metric)
 
 
 def read_general_curves(p: Parameters) -> list[results.Curve]:

@@ -128,7 +128,7 @@ class Student(Shape, LayerMap):
     _divisible = model_validator(mode="after")(_require_divisible)
 
 
-RESERVED, INT8 = ("teacher", "baseline", "distill"), "_int8"
+RESERVED, INT8 = ("teacher", "baseline", "tfidf", "distill"), "_int8"
 
 
 def _require_free(name: str) -> str:
@@ -247,7 +247,7 @@ class Export(Section):
     max_logit_diff: Weight
     """Largest difference of a logit between the float32 ONNX model and PyTorch; above it the stage fails."""
     max_metric_drop: Weight
-    """Largest drop of the task's metric on the test split from PyTorch to the int8 ONNX model; above it the stage
+    """Largest drop of the task's metric on the validation split from PyTorch to the int8 ONNX model; above it the stage
     fails."""
 
 

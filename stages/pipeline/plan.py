@@ -33,7 +33,7 @@ KIND_INDEPENDENT = (
     "report",
 )
 """Stages whose code is the same for all tasks and students."""
-KIND_SPECIFIC = ("prepare_task", "finetune_teacher", "finetune_student", "export", "evaluate")
+KIND_SPECIFIC = ("prepare_task", "finetune_teacher", "finetune_student", "export", "floor", "evaluate")
 """Stages that import the modules of their task's kind."""
 
 

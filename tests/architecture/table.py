@@ -16,7 +16,7 @@ SHRUNK = f"shrink@{{student}} {GENERAL}"
 PRETRAINED = f"pretrain shrink@* distill@* {TEACHER}"
 TABLE = {
     "compute": PRETRAINED,
-    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* task_texts {PRETRAINED}",
+    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* floor@* task_texts {PRETRAINED}",
     "prepare_corpus": f"prepare_corpus initialize pack task_texts {PRETRAINED}",
     "initialize": f"initialize pack task_texts {PRETRAINED}",
     "pack": f"pack task_texts {PRETRAINED}",
@@ -30,8 +30,8 @@ TABLE = {
     "finetuning.student": STUDENT,
     "export": MEASURED,
     "measure": "measure@{task}-{student} report",
-    "tasks.T.kind": f"prepare_task@{{task}} task_texts {TEACHER}",
-    "tasks.T.data": f"prepare_task@{{task}} task_texts {TEACHER}",
+    "tasks.T.kind": f"prepare_task@{{task}} floor@{{task}} task_texts {TEACHER}",
+    "tasks.T.data": f"prepare_task@{{task}} floor@{{task}} task_texts {TEACHER}",
     "tasks.T.metric": TEACHER,
     "tasks.T.encoding": TEACHER,
     "tasks.T.decoding": TEACHER,

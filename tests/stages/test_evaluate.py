@@ -1,11 +1,18 @@
 """What stage evaluate composes of predictions: metrics.json and findings.json."""
 
+from typing import Any, cast
+
+import numpy as np
 import pytest
 
-from stages.evaluate import ERRORS_OF, MODELS, find, measure
+from stages.evaluate import ERRORS_OF, MODELS, calibrate, evaluate, find, measure
 from tests.tinybert.tasks.samples import CASES, ROWS, Sample, sample
 from tinybert.evaluation.comparison import SHOWN
+from tinybert.finetuning.predict import Encoded
+from tinybert.tasks.classification import metrics as classification
+from tinybert.tasks.classification import model as classification_model
 from tinybert.tasks.protocol import scores
+from tinybert.tasks.regression import model as regression_model
 
 PREDICTED = ("baseline", *MODELS)
 
@@ -46,3 +53,47 @@ def test_each_of_the_models_has_a_confusion_matrix_and_the_worst_errors_are_the_
     expected = [data.metrics.text(data.rows[row]) for row in worst[:SHOWN]]
     assert [error["text"] for error in findings["errors"]] == expected
     assert all(tuple(error["predictions"]) == PREDICTED for error in findings["errors"])
+
+
+LABELS = ["no", "yes"]
+
+
+class Stub:
+    """What `evaluate` asks of a Scorer, for classification; a feature is its label."""
+
+    task, metrics, labels = classification_model, classification, LABELS
+
+    def decode(self, logits: list[np.ndarray], data: Encoded) -> list[str]:
+        return classification_model.decode(logits, features=data.features, rows=data.rows, labels=LABELS)
+
+
+def split(*gold: int) -> Encoded:
+    rows = [{"text": f"row {n}", "text_pair": None, "label": LABELS[label]} for n, label in enumerate(gold)]
+    return Encoded(rows, [{"row": n, "label": label} for n, label in enumerate(gold)])
+
+
+def saying(*labels: int, logit: float = 2.0) -> list[np.ndarray]:
+    return [np.array([logit * (label == 0), logit * (label == 1)], np.float32) for label in labels]
+
+
+def test_validation_scores_are_of_validation_rows_and_test_scores_of_test_rows() -> None:
+    splits = {"validation": split(0, 1, 1, 0), "test": split(1, 1, 0, 0, 1)}
+    right = {"validation": (0, 1, 1, 0), "test": (1, 1, 0, 0, 1)}
+    wrong = {"validation": (0, 1, 1, 1), "test": (1, 1, 1, 1, 1)}
+    made = {"teacher": right, "student": wrong, "student_int8": {**wrong, "validation": (1, 0, 0, 1)}}
+    logits = {part: {model: saying(*each[part]) for model, each in made.items()} for part in splits}
+    documents, predictions = evaluate(logits, splits, scorer=cast(Any, Stub()), metric="accuracy")
+    measured, findings = documents["metrics.json"], documents["findings.json"]
+    expected = {"validation": (1.0, 0.75, 0.0), "scores": (1.0, 0.6, 0.6)}
+    for table, scored in expected.items():
+        assert [measured[table][model]["accuracy"] for model in MODELS] == [*scored]
+    assert [measured["compared"][model]["score"] for model in MODELS] == [*expected["scores"]]
+    assert (measured["rows"], predictions["student"]) == (5, ["yes"] * 5)
+    assert findings["calibration"] == calibrate(logits, splits, task=classification_model)
+    assert findings["calibration"]["student"]["temperature"] == pytest.approx(2 / np.log(3), abs=1e-4)  # 3 of 4 right
+
+
+def test_a_kind_without_classes_has_no_calibration() -> None:
+    splits = {part: Encoded([], [{"row": 0, "label": 0.5}]) for part in ("validation", "test")}
+    logits = {part: {"teacher": [np.array([0.25])]} for part in splits}
+    assert calibrate(logits, splits, task=regression_model) == {}

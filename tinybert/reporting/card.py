@@ -6,7 +6,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from tinybert.reporting.onnx_card import LICENSE, with_header
-from tinybert.reporting.results import model_name
+from tinybert.reporting.results import FLOORS, model_name
 
 TRAINING = {
     (True, True): "distilled from its teacher on unlabelled text and on this task",
@@ -28,7 +28,7 @@ def card(
     `length` tokens. `on_corpus` and `on_task` say where the student was distilled.
     """
     name, hub = f"{task}-{student}", evaluated["hub"]
-    own = {model_name(model, student) for model in evaluated["compared"]}
+    own = {*FLOORS, *(model_name(model, student) for model in evaluated["compared"])}
     results = [
         EvalResult(task_type=hub["pipeline_tag"], dataset_type=source["repository"] or "local",
                    dataset_name=str(source["name"]), dataset_split=split, dataset_revision=source["revision"],

@@ -1,7 +1,8 @@
 """The results that a report shows: merged over students, and the few numbers by which commits are compared.
 
 In the files of a student S its models are called `teacher`, `student` and `student_int8`. Here they are `teacher`, `S`
-and `S_int8`. The teacher and the baseline are the same in all files and are taken from the first student's.
+and `S_int8`. The teacher is the same in all files and is taken from the first student's. What takes no BERT, the
+floors, comes from a file of the task.
 """
 
 import json
@@ -16,7 +17,10 @@ Tree = dict[str, Any]
 Table = list[dict[str, str]]
 """A file of tab-separated values."""
 T = TypeVar("T")
-TEACHER, BASELINE = "teacher", "baseline"
+TEACHER = "teacher"
+FLOORS = ("tfidf", "baseline")
+"""A bag of words and a trivial prediction, which have a score and no size."""
+CALIBRATION = ("ece", "ece_scaled", "temperature")
 INTERMEDIATE = "intermediate distillation (hidden states, attention)"
 SIZES = ("parameters", "multiply_adds", "bytes")
 SIZE_COLUMNS = ("task", "model", "score", *SIZES)
@@ -35,9 +39,13 @@ class Results:
     rows: int
     """Test rows."""
     compared: dict[str, Tree]
-    """By model: `metric` with its interval, and the difference from the teacher."""
+    """By model: `metric` with its interval, and, but for floors, the difference from the teacher."""
     scores: dict[str, dict[str, float]]
     """By model: all scores."""
+    validation: dict[str, dict[str, float]]
+    """The same on the validation split, by which whatever is chosen is chosen."""
+    calibration: dict[str, Tree]
+    """By model: CALIBRATION; empty where the kind of task has no classes."""
     labels: list[str]
     """Of the confusion matrices; empty where the kind of task has no classes."""
     confusion: dict[str, list[list[int]]]
@@ -51,18 +59,33 @@ class Results:
     processes: list[Tree]
 
 
-def merge_students(files: Mapping[str, Mapping[str, Tree]], *, metric: str) -> Results:
-    """`files` are by student: the contents of `metrics`, `findings` and `measure`, as the stages wrote them."""
+def merge_students(files: Mapping[str, Mapping[str, Tree]], floor: Mapping[str, Tree], *, metric: str) -> Results:
+    """`files` are by student: the contents of `metrics`, `findings` and `measure`, as the stages wrote them.
+
+    `floor` is the content of floor.json, of the same task.
+    """
 
     def part(file: str, key: str) -> dict[str, Any]:
         return {student: content[file][key] for student, content in files.items()}
 
+    def floors(key: str) -> dict[str, dict[str, Any]]:
+        """By floor and metric."""
+        models = floor["models"]
+        return {model: {name: row[key] for name, row in models[model].items()} for model in FLOORS if model in models}
+
     confusion = part("findings", "confusion")
+    intervals = floors("interval")
     return Results(
         metric=metric,
         rows=next(iter(part("metrics", "rows").values())),
-        compared=merge_tables(part("metrics", "compared")),
-        scores=merge_tables(part("metrics", "scores")),
+        compared=merge_tables(part("metrics", "compared"))
+        | {
+            model: {"score": row[metric], "interval": intervals[model][metric]}
+            for model, row in floors("score").items()
+        },
+        scores=merge_tables(part("metrics", "scores")) | floors("score"),
+        validation=merge_tables(part("metrics", "validation")) | floors("validation"),
+        calibration=merge_tables(part("findings", "calibration")),
         labels=next(iter(confusion.values()))["labels"],
         confusion=merge_tables({student: matrix["counts"] for student, matrix in confusion.items()}),
         errors={student: _errors(student, errors) for student, errors in part("findings", "errors").items()},
@@ -79,12 +102,12 @@ def model_name(model: str, student: str) -> str:
 
 
 def rank(model: str) -> int:
-    """Sorts the teacher first and the baseline last."""
-    return {TEACHER: 0, BASELINE: 2}.get(model, 1)
+    """Sorts the teacher first and the floors last."""
+    return {TEACHER: 0, **{floor: number for number, floor in enumerate(FLOORS, start=2)}}.get(model, 1)
 
 
 def merge_tables(tables: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
-    """One table by model from a table of each student, in the order teacher, students, baseline.
+    """One table by model from a table of each student, in the order teacher, students.
 
     The tables themselves have the order of their files, which are sorted by key.
     """
@@ -138,15 +161,20 @@ def task_curves(task: str, teacher: Table, students: Mapping[str, Sequence[Table
 
 
 def headline(results: Results) -> dict[str, Tree]:
-    """For each model: score with interval, difference from the teacher, size; nothing that was timed."""
+    """For each model: score on test with interval, score on validation, difference from the teacher, size, calibration.
+
+    Nothing that was timed: it would differ from run to run.
+    """
     models: dict[str, Tree] = {}
     for model, row in results.compared.items():
         models[model] = {"metric": results.metric, "score": row["score"], **_ends("score", row["interval"])}
-        if "retained" in row and model != BASELINE:
+        models[model]["validation"] = results.validation[model][results.metric]
+        if "retained" in row:
             models[model] |= {"retained": row["retained"], "versus_teacher": row["difference"]}
             models[model] |= _ends("versus_teacher", row["difference_interval"])
         sizes = results.sizes.get(model, {})
         models[model] |= {name: sizes[name] for name in SIZES if name in sizes}
+        models[model] |= results.calibration.get(model, {})
     return models
 
 

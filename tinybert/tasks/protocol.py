@@ -104,6 +104,9 @@ class TaskModel(Protocol):
     ) -> list[Prediction]:
         """One prediction for each row, from one array of logits without padding for each feature, [C] or [L, C]."""
 
+    def class_logits(self, logits: Logits, *, features: list[Feature]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Logits [N, C] and gold class [N] of all that gets one of the classes; None for a kind without classes."""
+
 
 class TaskMetrics(Protocol):
     """metrics.py: scores, the trivial baseline, and what a person reads of predictions."""

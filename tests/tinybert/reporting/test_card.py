@@ -48,8 +48,10 @@ def test_its_header_has_task_data_and_scores() -> None:
 
 def test_its_text_has_sizes_scores_with_intervals_usage_and_training() -> None:
     text = student_card(HUB).text
-    assert "| small | 0.690 | 0.660 to 0.720 | 1,520,130 | 56,623,104 | 6,090,000 |" in text
-    assert "| baseline | 0.220 | 0.190 to 0.250 | - | - | - |" in text
+    assert "| small | 0.690 | 0.660 to 0.720 | 0.710 | 1,520,130 | 56,623,104 | 6,090,000 |" in text
+    assert "| baseline | 0.220 | 0.190 to 0.250 | 0.240 | - | - | - |" in text
+    assert "| tfidf | 0.610 |" in text and "`tfidf` a\nlogistic regression" in text
+    assert "| small_int8 | 0.081 | 1.618 | 0.023 |" in text
     assert "AutoModelForSequenceClassification.from_pretrained(folder)" in text
     assert "per sequence of 64 tokens" in text
     assert "{{" not in text
@@ -69,6 +71,7 @@ def test_the_card_of_onnx_files_has_scores_and_sizes_and_is_read_by_the_hub() ->
     sizes = {"model.onnx": 6_100_000, "model_int8.onnx": 1_720_000}
     shown = ModelCard(onnx_card("entities-small", export, sizes=sizes, rows=1000))
     assert shown.data.to_dict()["library_name"] == "onnx"
+    assert "on the 1000 validation rows" in shown.text
     assert "| `model.onnx` | 0.6452 | 6,100,000 | float32, standard operators |" in shown.text
     assert "| `model_int8.onnx` | 0.6500 | 1,720,000 |" in shown.text
     assert "differed by at most 2e-06" in shown.text

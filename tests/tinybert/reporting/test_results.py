@@ -8,7 +8,7 @@ from accelerate import Accelerator
 
 from stages.report import Parameters
 from tests.tinybert.reporting.conftest import finish_and_report, make_report
-from tests.tinybert.reporting.finished import HOSTILE, MEASURED, evaluated, findings, finish
+from tests.tinybert.reporting.finished import HOSTILE, MEASURED, evaluated, findings, finish, floor
 from tinybert.files import read_object, read_table, write_json
 from tinybert.reporting.results import (
     Results,
@@ -37,7 +37,8 @@ def files_of(student: str, *, task: str = "library") -> dict[str, dict]:
 
 
 def results(*students: str, task: str = "library") -> Results:
-    return merge_students({student: files_of(student, task=task) for student in students}, metric="accuracy")
+    files = {student: files_of(student, task=task) for student in students}
+    return merge_students(files, floor(task, "accuracy"), metric="accuracy")
 
 
 def test_each_task_and_model_has_one_file_and_all_have_the_same_keys(reported: Path) -> None:
@@ -45,17 +46,25 @@ def test_each_task_and_model_has_one_file_and_all_have_the_same_keys(reported: P
     assert not TIMED & {name for values in metrics.values() for name in values}
     models = [f"{model}.json" for model in ("baseline", "small", "small_int8", "teacher")]
     expected = [f"{task}/{model}" for task in TASKS[:2] for model in models]
-    expected += ["heldout-mlm/small.json", "heldout-mlm/teacher.json", *(f"library/{model}" for model in models)]
+    expected += ["heldout-mlm/small.json", "heldout-mlm/teacher.json"]
+    expected += [f"library/{model}" for model in (*models[:3], "teacher.json", "tfidf.json")]
     assert list(metrics) == expected
     assert metrics["library/small.json"] == {
         **{"metric": "accuracy", "score": 0.69, "score_low": 0.66, "score_high": 0.72, "retained": 1.0192},
         **{"versus_teacher": 0.013, "versus_teacher_low": -0.007, "versus_teacher_high": 0.033},
+        **{"validation": 0.71, "ece": 0.08123, "ece_scaled": 0.02345, "temperature": 1.61803},
         **{"parameters": 1520130, "multiply_adds": 56623104, "bytes": 6090000},
     }
     assert set(metrics["library/teacher.json"]) == set(metrics["library/small.json"]) - {
         *("retained", "versus_teacher", "versus_teacher_low", "versus_teacher_high")
     }
-    assert set(metrics["library/baseline.json"]) == {"metric", "score", "score_low", "score_high"}
+    for model, score in (("baseline", 0.22), ("tfidf", 0.61)):
+        assert metrics[f"library/{model}.json"] == {
+            **{"metric": "accuracy", "score": score, "validation": round(score + 0.02, 5)},
+            **{"score_low": round(score - 0.03, 5), "score_high": round(score + 0.03, 5)},
+        }
+    without_classes = set(metrics["library/small.json"]) - {"ece", "ece_scaled", "temperature"}
+    assert set(metrics["answers/small.json"]) == without_classes
     assert metrics["heldout-mlm/teacher.json"] == {"metric": "accuracy", "score": 0.25856, "parameters": 5463554}
 
 
@@ -79,9 +88,11 @@ def test_models_of_two_students_stand_under_one_another(reported_two: Path) -> N
     confusion = read_table(reported_two / "reports/confusion/library.tsv")
     assert list(dict.fromkeys(row["model"] for row in confusion)) == ["teacher", "small", "tiny"]
     merged = results("small", "tiny")
-    assert list(merged.scores) == [*order, "baseline"]
+    for table in (merged.compared, merged.scores, merged.validation):
+        assert list(table) == [*order, "tfidf", "baseline"]
+    assert list(merged.calibration) == order
     assert [row["model"] for row in merged.throughput] == ["teacher", "small_int8", "tiny_int8"]
-    assert list(merged.errors["tiny"][0]["predictions"]) == ["teacher", "tiny", "tiny_int8", "baseline"]
+    assert list(merged.errors["tiny"][0]["predictions"]) == ["teacher", "tiny", "tiny_int8"]
 
 
 def test_without_a_distilled_vocabulary_head_there_is_no_held_out_mlm(tmp_path: Path, parameters: Parameters) -> None:
@@ -96,8 +107,9 @@ def test_without_a_distilled_vocabulary_head_there_is_no_held_out_mlm(tmp_path: 
 
 def test_an_unknown_model_is_there_too() -> None:
     files = files_of("small") | {"measure": MEASURED | {"models": {"pruned": {"parameters": 7}}}}
-    files["metrics"]["compared"]["pruned"] = files["metrics"]["compared"]["student"]
-    models = headline(merge_students({"small": files}, metric="accuracy"))
+    for table in ("compared", "validation"):
+        files["metrics"][table]["pruned"] = files["metrics"][table]["student"]
+    models = headline(merge_students({"small": files}, floor("library", "accuracy"), metric="accuracy"))
     assert (models["pruned"]["score"], models["pruned"]["parameters"]) == (0.69, 7)
     assert "parameters" not in models["small"]
 

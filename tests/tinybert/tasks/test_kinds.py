@@ -233,6 +233,18 @@ def test_soft_loss_against_a_certain_teacher_is_the_hard_loss(kind, batch):
     torch.testing.assert_close(module.soft_loss(scores, batch, temperature=1.0), module.hard_loss(scores, batch))
 
 
+def test_the_cross_entropy_of_class_logits_is_the_hard_loss_and_kinds_without_classes_have_none(kind, tokenizer, batch):
+    module, scores, features = MODEL_OF[kind], random_logits(kind, batch), encoded(kind, tokenizer)
+    lengths = [len(feature["input_ids"]) if kind in PER_TOKEN else None for feature in features]
+    logits = [row[:length].numpy() for row, length in zip(scores, lengths, strict=True)]
+    classes = module.class_logits(logits, features=features)
+    assert (classes is not None) == (kind in ("classification", "ner"))
+    if classes is not None:
+        logits_NC, gold_N = map(torch.from_numpy, classes)
+        assert len(gold_N) == module.count(batch)
+        torch.testing.assert_close(F.cross_entropy(logits_NC, gold_N), module.hard_loss(scores, batch))
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
 def test_soft_loss_is_least_where_the_student_agrees_with_the_teacher(kind, temperature, batch):
     student = batch["teacher_logits"].clone().requires_grad_()

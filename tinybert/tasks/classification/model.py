@@ -49,3 +49,8 @@ def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], 
     """The most probable label of each row, in the rows' order; logits: one [C] per feature."""
     best = {feature["row"]: int(scores.argmax()) for feature, scores in zip(features, logits, strict=True)}
     return [labels[best[index]] for index in range(len(rows))]
+
+
+def class_logits(logits: list[np.ndarray], *, features: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Logits [B, C] and gold labels [B] of the features."""
+    return np.stack(logits), np.array([feature["label"] for feature in features])

@@ -85,6 +85,13 @@ def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], 
     return tags
 
 
+def class_logits(logits: list[np.ndarray], *, features: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Logits [N, C] and gold tags [N] of all labelled tokens; most of them have the tag O in most data."""
+    label_N = np.concatenate([feature["label"] for feature in features])
+    labelled_N = label_N != UNLABELLED
+    return np.concatenate(logits)[labelled_N], label_N[labelled_N]
+
+
 def _pieces_by_word(encoding: Any) -> list[Word]:
     """The words that have pieces, in order."""
     words: dict[int, list[int]] = {}

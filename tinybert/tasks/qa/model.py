@@ -115,6 +115,10 @@ def decode(
     ]
 
 
+def class_logits(logits: list[np.ndarray], *, features: list[dict]) -> None:
+    """None: an answer is a pair of positions among all windows, whose probabilities no one distribution holds."""
+
+
 def _encode_contexts(rows: list[dict], *, backend: Any) -> dict[str, tuple[list[int], np.ndarray]]:
     """Token ids and character offsets [n, 2] of every context once: many questions share one."""
     contexts = list(dict.fromkeys(row["context"] for row in rows))

@@ -48,3 +48,7 @@ def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], 
     """The score of each row, in the rows' order; logits: one [1] per feature."""
     scores = {feature["row"]: float(score[0]) for feature, score in zip(features, logits, strict=True)}
     return [scores[index] for index in range(len(rows))]
+
+
+def class_logits(logits: list[np.ndarray], *, features: list[dict]) -> None:
+    """None: a score has no probability."""
