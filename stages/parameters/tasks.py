@@ -189,9 +189,10 @@ def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str
         yield f"tasks.{name}.metric: expected for {task.kind} one of {', '.join(metrics)}, got {task.metric!r}"
     for part, model in PARTS.items():
         both = merged(getattr(finetuning, part).model_dump(), getattr(task, part))
-        yield from problems(model, both, section=(*section, part))
-    if not in_columns:
-        yield from _pair_problems(name, task, finetuning)
+        in_part = problems(model, both, section=(*section, part))
+        yield from in_part
+        if part == "teaching" and not in_columns + in_part:
+            yield from _pair_problems(name, task, Teaching.model_validate(both))
 
 
 def _unlabelled_problems(name: str, data: Data, kind: Any) -> Iterator[str]:
@@ -207,9 +208,11 @@ def _unlabelled_problems(name: str, data: Data, kind: Any) -> Iterator[str]:
         )
 
 
-def _pair_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str]:
+def _pair_problems(name: str, task: Task, teaching: Teaching) -> Iterator[str]:
     kind = task_rows(task.kind)
     texts = kind.input_columns(kind.Columns.model_validate(task.data.columns))
-    pairs = merged(finetuning.teaching.model_dump(), task.teaching)["new_pairs"]
-    if pairs and len(texts) < 2:
-        yield f"tasks.{name}.teaching.new_pairs: expected 0, got {pairs}: a row of this task has one text ({texts[0]})"
+    if teaching.new_pairs and len(texts) < 2:
+        yield (
+            f"tasks.{name}.teaching.new_pairs: expected 0, got {teaching.new_pairs}: a row of this task has one text, "
+            f"{texts[0]}"
+        )
