@@ -1,6 +1,8 @@
 """Fine-tune a student for one task: intermediate distillation (hidden states, attention), then prediction distillation.
 
-In: models/students/S, models/tasks/T/teacher, data/tasks/T.
+Trains on the labelled rows of the task and on the unlabelled ones of data/teaching, which have no gold labels to learn.
+
+In: models/students/S, models/tasks/T/teacher, data/tasks/T, data/teaching/T.
 Out: models/tasks/T/students/S, reports/tasks/T/students/S/{intermediate_curve.tsv,curve.tsv,machine.json}.
 """
 
@@ -17,12 +19,15 @@ from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import load_projections
 from tinybert.distillation.task import TaskIntermediateDistillation, task_deviations, task_targets
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.distillation.teaching import attach_logits, read_logits
 from tinybert.files import write_curve, write_json
 from tinybert.finetuning.fit import TaskBatches, TaskPrediction, fit
 from tinybert.finetuning.predict import Scorer
 from tinybert.model.checkpoint import save, set_dropout
 from tinybert.model.inputs import Batch
 from tinybert.pruning.layers import choose_layers
+from tinybert.tasks.protocol import Feature
+from tinybert.tasks.tables import read_rows
 from tinybert.training.data_parallel import UNSHARDED, Shard, shard_of
 from tinybert.training.devices import describe, set_up
 from tinybert.training.loop import TrainState, train
@@ -47,9 +52,9 @@ def main(p: Parameters, run: Run) -> None:
                     decoding=task.decoding, accelerator=accelerator)  # fmt: skip
     student = scorer.task.build(source, labels=scorer.labels, seed=options.seed).to(accelerator.device)
     set_dropout(student, hidden=options.dropout)
-    validation, features = scorer.read("validation"), scorer.read("train").features
+    validation, labelled = scorer.read("validation"), scorer.read("train").features
 
-    def batches(phase: Phase, shard: Shard) -> TaskBatches:
+    def batches(phase: Phase, features: list[Feature], shard: Shard) -> TaskBatches:
         return TaskBatches(
             features, scorer.task, batch_size=phase.batch_size, seed=options.seed, pad_token_id=scorer.pad_token_id,
             device=accelerator.device, shard=shard,
@@ -58,23 +63,27 @@ def main(p: Parameters, run: Run) -> None:
     own = shard_of(accelerator)
     both = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
     state, name = TrainState(), f"{run.student} of {run.task}"
+    features, phase = labelled, options.prediction
+    hard, soft = (phase.hard, phase.soft) if options.distill else (1.0, 0.0)
     if options.distill:
+        taught = Path("data/teaching") / run.task
+        every = [*labelled, *scorer.encode(read_rows(taught, "extra")).features]
         teacher = scorer.task.build(tuned / "teacher", labels=scorer.labels, seed=0)
         teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
-        phase = options.intermediate
-        if phase.epochs:
-            _distill_intermediate(student, teacher, phase, batches(phase, own), whole=batches(phase, UNSHARDED),
-                                  rule=p.student, source=source, state=state, folder=run.resume / "intermediate",
-                                  progress=Progress(f"{name}, intermediate"), **both)  # fmt: skip
-        if options.prediction.soft:
-            for feature, logits in zip(features, scorer.logits(teacher, features), strict=True):
-                feature["teacher_logits"] = logits
-    phase = options.prediction
-    hard, soft = (phase.hard, phase.soft) if options.distill else (1.0, 0.0)
+        first = options.intermediate
+        if first.epochs:
+            _distill_intermediate(student, teacher, first, batches(first, every, own),
+                                  whole=batches(first, every, UNSHARDED), rule=p.student, source=source, state=state,
+                                  folder=run.resume / "intermediate", progress=Progress(f"{name}, intermediate"),
+                                  **both)  # fmt: skip
+        if soft:
+            attach_logits(every, read_logits(taught / "logits.safetensors"))
+            features = every
     curve = fit(
         TaskPrediction(student, scorer.task, hard=hard, soft=soft, temperature=phase.temperature),
         student,
-        batches=batches(phase, own), epochs=phase.epochs, learning_rate=phase.learning_rate, warmup=phase.warmup,
+        batches=batches(phase, features, own), epochs=phase.epochs, learning_rate=phase.learning_rate,
+        warmup=phase.warmup,
         score=lambda: scorer.scores(student, validation)[task.metric],
         folder=run.resume / "prediction", progress=Progress(name), **both,
     )  # fmt: skip

@@ -88,6 +88,7 @@ def read_machines(p: Parameters) -> dict[str, results.Tree]:
     files = {"pretrain": REPORTS / "pretrain/machine.json"}
     files |= {f"distill@{student}": REPORTS / "distill" / student / "machine.json" for student in p.students}
     files |= {f"finetune_teacher@{task}": REPORTS / "tasks" / task / "teacher/machine.json" for task in p.tasks}
+    files |= {f"teach@{task}": REPORTS / "tasks" / task / "teaching/machine.json" for task in p.tasks}
     files |= {f"finetune_student@{key}": folder / "machine.json" for key, folder in both.items()}
     files |= {f"evaluate@{key}": folder / "evaluate_machine.json" for key, folder in both.items()}
     return {stage: read_object(file) for stage, file in files.items()}

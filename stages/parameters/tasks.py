@@ -1,6 +1,8 @@
 """Sections `finetuning`, what all tasks share, and `tasks`, where an entry says what differs; and how both resolve."""
 
 from collections.abc import Iterator, Mapping
+from os.path import normpath
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
@@ -30,6 +32,19 @@ class Splits(Section):
     """Scores are reported on it and nothing is chosen by it."""
 
 
+class Unlabelled(Section):
+    """More training inputs, without labels, for the teacher to label."""
+
+    source: Path
+    """`data.source` or a file or folder in it, since that is what DVC watches for a task."""
+    config: str | None = None
+    split: str = "train"
+    columns: dict[str, Any] = {}
+    """The names of input columns that are not those of `data.columns`; label columns are not read."""
+    max_rows: Positive | None = None
+    """Rows taken, chosen by their content; null takes all."""
+
+
 class Data(Section):
     source: Path
     config: str | None = None
@@ -39,10 +54,19 @@ class Data(Section):
     """What the kind of task reads, by the names that the source gives it."""
     max_rows: Positive | None = None
     """Training rows taken, chosen by their content; null takes all."""
+    unlabelled: Unlabelled | None = None
 
 
 class FinetuneTeacher(Schedule, Training):
     epochs: Positive
+
+
+class Teaching(Section):
+    """Rows that the teacher labels, beside those of `data.unlabelled`."""
+
+    new_pairs: NotNegative = 0
+    """Of two texts: rows made for each training row, of its second text with the first of another row."""
+    seed: NotNegative = 1
 
 
 class Phase(Schedule):
@@ -91,6 +115,7 @@ class Finetuning(Section):
     """What all tasks share; an entry of `tasks` overrides single keys of it."""
 
     teacher: FinetuneTeacher
+    teaching: Teaching = Teaching()
     student: FinetuneStudent
 
 
@@ -115,10 +140,11 @@ class Task(Section):
     encoding: Tree = {}
     decoding: Tree = {}
     teacher: Tree = {}
+    teaching: Tree = {}
     student: Tree = {}
 
 
-PARTS: dict[str, type[BaseModel]] = {"teacher": FinetuneTeacher, "student": FinetuneStudent}
+PARTS: dict[str, type[BaseModel]] = {"teacher": FinetuneTeacher, "teaching": Teaching, "student": FinetuneStudent}
 
 
 def merged(default: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
@@ -131,22 +157,31 @@ def merged(default: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
 
 
 def resolve(task: Task, finetuning: Finetuning) -> dict[str, Tree]:
-    """The numbers of one task by part, as the stages read them: data, encoding, teacher, student."""
+    """The numbers of one task by part, as the stages read them: data, encoding, teacher, teaching, student."""
     kind = task_rows(task.kind)
     scored = {"encoding": kind.Encoding(**task.encoding), "decoding": kind.Decoding(**task.decoding)}
     parts = {part: model.model_validate(merged(getattr(finetuning, part).model_dump(), getattr(task, part)))
              for part, model in PARTS.items()}  # fmt: skip
     return {
-        "data": {"kind": task.kind, "data": task.data.model_dump()},
+        "data": {"kind": task.kind, "data": _resolved_data(task.data)},
         "encoding": {"kind": task.kind, "metric": task.metric} | {n: part.model_dump() for n, part in scored.items()},
         **{part: {part: section.model_dump()} for part, section in parts.items()},
     }
 
 
+def _resolved_data(data: Data) -> Tree:
+    """With the names of the unlabelled rows' columns filled in."""
+    numbers = data.model_dump()
+    if data.unlabelled:
+        numbers["unlabelled"]["columns"] = merged(data.columns, data.unlabelled.columns)
+    return numbers
+
+
 def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str]:
     """A line for each thing in an entry that its kind or the defaults that it overrides do not have."""
     kind, section = task_rows(task.kind), ("tasks", name)
-    yield from problems(kind.Columns, task.data.columns, section=(*section, "data", "columns"))
+    in_columns = problems(kind.Columns, task.data.columns, section=(*section, "data", "columns"))
+    yield from in_columns or _unlabelled_problems(name, task.data, kind)
     yield from problems(kind.Encoding, task.encoding, section=(*section, "encoding"))
     yield from problems(kind.Decoding, task.decoding, section=(*section, "decoding"))
     metrics = task_metrics(task.kind).NAMES
@@ -154,4 +189,30 @@ def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str
         yield f"tasks.{name}.metric: expected for {task.kind} one of {', '.join(metrics)}, got {task.metric!r}"
     for part, model in PARTS.items():
         both = merged(getattr(finetuning, part).model_dump(), getattr(task, part))
-        yield from problems(model, both, section=(*section, part))
+        in_part = problems(model, both, section=(*section, part))
+        yield from in_part
+        if part == "teaching" and not in_columns + in_part:
+            yield from _pair_problems(name, task, Teaching.model_validate(both))
+
+
+def _unlabelled_problems(name: str, data: Data, kind: Any) -> Iterator[str]:
+    if data.unlabelled is None:
+        return
+    section = ("tasks", name, "data", "unlabelled")
+    yield from problems(kind.Columns, merged(data.columns, data.unlabelled.columns), section=(*section, "columns"))
+    whole, part = (PurePath(normpath(source)) for source in (data.source, data.unlabelled.source))
+    if not part.is_relative_to(whole):
+        yield (
+            f"{'.'.join(section)}.source: expected tasks.{name}.data.source ({data.source}) or a path in it, which is "
+            f"what DVC watches, got {data.unlabelled.source!r}"
+        )
+
+
+def _pair_problems(name: str, task: Task, teaching: Teaching) -> Iterator[str]:
+    kind = task_rows(task.kind)
+    texts = kind.input_columns(kind.Columns.model_validate(task.data.columns))
+    if teaching.new_pairs and len(texts) < 2:
+        yield (
+            f"tasks.{name}.teaching.new_pairs: expected 0, got {teaching.new_pairs}: a row of this task has one text, "
+            f"{texts[0]}"
+        )

@@ -49,7 +49,7 @@ class Whole(Section):
 
 SHORTEST = 8  # tokens in a sequence
 Tasks = dict[str, dict[str, Any]]
-"""The numbers of each task by part: data, encoding, teacher, student."""
+"""The numbers of each task by part: data, encoding, teacher, teaching, student."""
 
 
 def validate_whole(given: dict[str, Any]) -> tuple[Whole, Tasks]:

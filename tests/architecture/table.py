@@ -10,7 +10,8 @@ from fnmatch import fnmatch
 # at every change, and what follows from it is what reads a file of it that came out differently.
 MEASURED = "export@{task}-{student} measure@{task}-{student} evaluate@{task}-{student} report"
 STUDENT = f"finetune_student@{{task}}-{{student}} {MEASURED}"
-TEACHER = f"finetune_teacher@{{task}} {STUDENT}"
+TAUGHT = f"teach@{{task}} {STUDENT}"
+TEACHER = f"finetune_teacher@{{task}} {TAUGHT}"
 GENERAL = f"distill@{{student}} {STUDENT}"
 SHRUNK = f"shrink@{{student}} {GENERAL}"
 PRETRAINED = f"pretrain shrink@* distill@* {TEACHER}"
@@ -27,6 +28,7 @@ TABLE = {
     "task_texts": f"task_texts {GENERAL}",
     "distill": GENERAL,
     "finetuning.teacher": TEACHER,
+    "finetuning.teaching": TAUGHT,
     "finetuning.student": STUDENT,
     "export": MEASURED,
     "measure": "measure@{task}-{student} report",
@@ -36,6 +38,7 @@ TABLE = {
     "tasks.T.encoding": TEACHER,
     "tasks.T.decoding": TEACHER,
     "tasks.T.teacher": TEACHER,
+    "tasks.T.teaching": TAUGHT,
     "tasks.T.student": STUDENT,
 }
 LETTERS = {"task": "T", "student": "S", "source": "R"}

@@ -31,11 +31,13 @@ OTHER = {
     "method": "first",
     "tasks": ["library"],
     "doc_stride": 32,
+    "new_pairs": 1,
 }
 """Another value where one made of the old one would not be allowed."""
 TOGETHER: dict[Path, dict[str, Any]] = {
     ("sources", "documentation", "kind"): {"options": {"repository": "a/b", "type": "dataset", "revision": "0" * 40}},
     ("tasks", "library", "kind"): {"metric": "pearson"},
+    ("tasks", "answers", "data", "unlabelled"): {"unlabelled": {"source": "data/raw/documentation/answers"}},
     ("tasks", "entities", "kind"): {"metric": "accuracy", "data": {"source": "data/raw/documentation/entities",
                                                                   "columns": {"text": "words"}}},
     ("tasks", "answers", "kind"): {"metric": "accuracy", "encoding": {}, "decoding": {},
@@ -85,8 +87,12 @@ LEAVES = {path: value for path, value in leaves(complete()) if path[0] != "tasks
 ONE_OF_EACH_ROW = {
     (path[1], row_of(path)): path for path, value in leaves(PARAMETERS) if path[0] == "tasks" and path[1] != FULL
 }
-UNCHANGEABLE = {("students", "small", "num_attention_heads"), ("initialize", "scratch", "num_attention_heads")}
-"""An attention loss holds student and teacher to as many heads."""
+UNCHANGEABLE = {
+    ("students", "small", "num_attention_heads"),
+    ("initialize", "scratch", "num_attention_heads"),
+    ("finetuning", "teaching", "new_pairs"),
+}
+"""An attention loss holds student and teacher to as many heads, and a task of one text has no pairs."""
 
 
 def with_other(path: Path) -> dict[str, Any]:
@@ -246,12 +252,16 @@ def test_an_edited_comment_or_docstring_runs_the_plan_alone(own: Project, file: 
     [
         (
             "tinybert/tasks/ner/model.py",
-            "finetune_teacher@entities finetune_student@entities-* export@entities-* evaluate@entities-*",
+            "finetune_teacher@entities teach@entities finetune_student@entities-* export@entities-* "
+            "evaluate@entities-*",
         ),
-        ("tinybert/tasks/regression/rows.py", "prepare_task@scores"),
+        ("tinybert/tasks/regression/rows.py", "prepare_task@scores teach@scores"),
+        ("tinybert/tasks/unlabelled.py", "prepare_task@* teach@*"),
+        ("tinybert/distillation/teaching.py", "teach@* finetune_student@*"),
         (
             "tinybert/tasks/qa/metrics.py",
-            "finetune_teacher@answers finetune_student@answers-* export@answers-* floor@answers evaluate@answers-*",
+            "finetune_teacher@answers teach@answers finetune_student@answers-* export@answers-* floor@answers "
+            "evaluate@answers-*",
         ),
         ("tinybert/export/latency.py", "measure@*"),
         ("tinybert/data/hub.py", "fetch@squad"),

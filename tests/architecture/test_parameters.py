@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarni
 Leaf = tuple[str, ...]
 SECTIONS = {"source": "sources", "student": "students"}
 PART = {"data": "data", "metric": "encoding", "encoding": "encoding", "decoding": "encoding", "teacher": "teacher",
+        "teaching": "teaching",
         "student": "student"}  # fmt: skip
 """The file of the plan that has a field of a task; `kind` is in two of them."""
 
@@ -105,7 +106,7 @@ def leaves(tree: Any, path: Leaf) -> Iterator[Leaf]:
 def test_a_task_that_overrides_nothing_has_the_defaults() -> None:
     given = params_yaml()
     library = given["tasks"]["library"]
-    assert not library.keys() & {"teacher", "student", "encoding", "decoding"}
+    assert not library.keys() & {"teacher", "teaching", "student", "encoding", "decoding"}
     parts = validate_whole(given)[1]["library"]
     assert parts["teacher"]["teacher"] == given["finetuning"]["teacher"]
     assert parts["student"]["student"] == with_losses(given["finetuning"]["student"])

@@ -55,7 +55,7 @@ def normal(name: str) -> str:
 def keys(tree: Any, *path: str) -> Iterator[str]:
     """The path of every value, without the names of packages and what a task overrides."""
     for key, value in tree.items():
-        if path[:1] == ("tasks",) and key in ("encoding", "decoding", "teacher", "student"):
+        if path[:1] == ("tasks",) and key in ("encoding", "decoding", "teacher", "teaching", "student"):
             continue
         if isinstance(value, dict) and key != "packages":
             yield from keys(value, *path, key)

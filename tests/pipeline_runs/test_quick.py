@@ -114,20 +114,29 @@ def test_the_readmes_python_runs(copy: Path, code: str) -> None:
     run(copy, sys.executable, "-c", code)
 
 
-def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report(copy: Path) -> None:
+def test_a_task_of_eight_lines_and_then_unlabelled_rows_run_their_own_stages_and_the_report(copy: Path) -> None:
     folder = copy / "data/raw/reviews"
     folder.mkdir()
     for split, count in (("train", 40), ("test", 10)):
         with open(folder / f"{split}.csv", "w", newline="") as file:
             rows = [(f"a {word} film {n}", word) for n in range(count // 2) for word in ("good", "bad")]
             csv.writer(file).writerows([("review", "sentiment"), *rows])
+    more = [["body"], *([f"one more film {n}"] for n in range(12)), ["a good film 3"]]
+    with open(folder / "unlabelled.csv", "w", newline="") as file:
+        csv.writer(file).writerows(more)
     run(copy, "dvc", "add", "data/raw/reviews")
     (example,) = blocks("yaml")
     assert len(example.splitlines()) <= 1 + 8  # below `tasks:`
     edit(copy, {"tasks.reviews": yaml.safe_load(example)["tasks"]["reviews"]})
-    own = {f"{stage}@reviews-small" for stage in OF_STUDENTS} | {"prepare_task@reviews", "finetune_teacher@reviews"}
-    assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report"} | own
+    own = {f"{stage}@reviews-small" for stage in OF_STUDENTS} | {"prepare_task@reviews", "teach@reviews"}
+    assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report", "finetune_teacher@reviews"} | own
     assert (copy / "reports/metrics/reviews/small.json").is_file()
+
+    columns = {"text": "body"}
+    edit(copy, {"tasks.reviews.data.unlabelled": {"source": "data/raw/reviews/unlabelled.csv", "columns": columns}})
+    assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report"} | own
+    counts = json.loads((copy / "data/teaching/reviews/teaching.json").read_text())
+    assert counts["rows"]["unlabelled"] == 12 and sum(counts["dropped"].values()) == 1
 
 
 def changed(project: Path) -> set[str]:

@@ -207,7 +207,7 @@ def check(file: Path) -> None:
         assert str(error).startswith(("params.yaml is not valid:", f"{file} is not YAML", f"{file}: expected sections"))
         assert len(str(error)) < 20_000
     else:
-        assert all(set(tasks[name]) == {"data", "encoding", "teacher", "student"} for name in whole.tasks)
+        assert all(set(tasks[name]) == {"data", "encoding", "teacher", "teaching", "student"} for name in whole.tasks)
 
 
 @settings(MANY, max_examples=250)

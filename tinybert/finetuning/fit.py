@@ -20,7 +20,8 @@ from tinybert.training.sampling import epoch_batches, to_device
 class TaskPrediction(nn.Module):
     """The loss to the gold labels, to the teacher's predictions, or both, with weights `hard` and `soft`.
 
-    Batch in, named scalar losses out. With `soft` the batch holds "teacher_logits".
+    Batch in, named scalar losses out. Rows without gold labels count in the second alone. With `soft` the batch holds
+    "teacher_logits".
     """
 
     def __init__(self, model: nn.Module, task: TaskModel, *, hard: float, soft: float, temperature: float) -> None:
@@ -39,8 +40,7 @@ class TaskPrediction(nn.Module):
 
     def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Over how many examples each loss is the mean, scalars."""
-        count = self._task.count(batch)
-        return {"hard": count, "soft": count}
+        return self._task.counts(batch)
 
 
 class TaskBatches:

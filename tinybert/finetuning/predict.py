@@ -86,7 +86,10 @@ class Scorer:
 
     def read(self, split: str) -> Encoded:
         """A split of the task, encoded."""
-        rows = read_rows(self._data, split)
+        return self.encode(read_rows(self._data, split))
+
+    def encode(self, rows: list[Row]) -> Encoded:
+        """Rows of the task, labelled or not, encoded."""
         return Encoded(rows, self.task.encode(rows, tokenizer=self.tokenizer, labels=self.labels, **self._encoding))
 
     def logits(self, model: Network, features: list[Feature]) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tinybert.errors import InputError
 
+TEXTS = ("text", "text_pair")
 TEXT_FIELDS = (pa.field("text", pa.string(), nullable=False), pa.field("text_pair", pa.string(), nullable=True))
 SHOWN_LABELS = 20  # an error message lists so many
 
@@ -34,27 +35,27 @@ class NoDecoding(Options):
     """How logits become predictions, for a kind that leaves no choice."""
 
 
+def input_columns(columns: TextColumns) -> list[str]:
+    """The source's columns that hold the text, or the pair of texts."""
+    return [columns.text] if isinstance(columns.text, str) else list(columns.text)
+
+
 def column_names(columns: TextColumns) -> list[str]:
     """The text or the pair of texts, and the label."""
-    return [*text_columns(columns.text), columns.label]
+    return [*input_columns(columns), columns.label]
 
 
 def label_column(columns: TextColumns) -> str:
     return columns.label
 
 
-def text_columns(text: str | tuple[str, str]) -> list[str]:
-    """The source's columns that hold the text, or the pair of texts."""
-    return [text] if isinstance(text, str) else list(text)
-
-
-def read_texts(row: dict, *, text: str | tuple[str, str]) -> dict:
+def read_texts(row: dict, *, columns: TextColumns) -> dict:
     """The fields `text` and `text_pair` of a row; `text_pair` is None where the task has one text.
 
     The second text of a pair may be empty: real pair data has such rows, and BERT's input for them is well defined.
     Raises InputError for a value that is not a string, and for an empty first text.
     """
-    first, *second = text_columns(text)
+    first, *second = input_columns(columns)
     return {
         "text": read_visible_text(row[first], what=f"text (column {first!r})"),
         "text_pair": read_text(row[second[0]], what=f"second text (column {second[0]!r})") if second else None,

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertTokenizer
+
+NO_LABEL = -1
+"""The gold label of an example that has none, which no hard loss counts."""
 
 
 def plain_text_tokenizer(tokenizer: BertTokenizer) -> Tokenizer:
@@ -57,9 +61,15 @@ def output_logits(outputs: Any) -> Tensor:
     return outputs.logits
 
 
-def count_examples(batch: dict[str, Tensor]) -> Tensor:
-    """The number of examples, a scalar."""
-    return torch.ones_like(batch["labels"]).sum()
+def cross_entropy(logits_NC: Tensor, labels_N: Tensor) -> Tensor:
+    """Cross-entropy to the gold labels, a mean over the examples that have one; 0 where none has."""
+    reduction = "mean" if (labels_N != NO_LABEL).any() else "sum"
+    return F.cross_entropy(logits_NC.float(), labels_N, ignore_index=NO_LABEL, reduction=reduction)
+
+
+def count_examples(labelled_B: Tensor) -> dict[str, Tensor]:
+    """`counts` of a kind whose losses are means over examples; `labelled_B` is True where one has a gold label."""
+    return {"hard": labelled_B.sum(), "soft": torch.ones_like(labelled_B).sum()}
 
 
 def pad_teacher_logits(features: list[dict]) -> dict[str, Tensor]:

@@ -5,10 +5,10 @@ batches, batches into losses, and logits into predictions. metrics.py, a TaskMet
 as text, with numpy alone. A new kind is a new folder; its modules are imported by name. They are three because a stage
 depends on the modules that it imports: an edited metric or model prepares no rows again.
 
-A row is a dict by the columns of SCHEMA. A feature is one input of the model; a row has one, several (windows of a long
-text) or none. A prediction is what one row gets: a label, a number, a list of tags or an answer. `labels` are the
-class names in the order of the model's outputs, and empty for a kind without classes. B batch or resamples, C classes,
-L length, N rows.
+A row is a dict by the columns of SCHEMA; in an unlabelled row all but INPUTS are None. A feature is one input of the
+model; a row has one, several (windows of a long text) or none. A prediction is what one row gets: a label, a number, a
+list of tags or an answer. `labels` are the class names in the order of the model's outputs, and empty for a kind
+without classes. B batch or resamples, C classes, L length, N rows.
 """
 
 # pyright: reportReturnType=false
@@ -41,6 +41,10 @@ class TaskRows(Protocol):
     """Of the parquet file of each split."""
 
     @property
+    def INPUTS(self) -> tuple[str, ...]:
+        """The columns of SCHEMA that a model reads; the others hold gold labels and ids."""
+
+    @property
     def Columns(self) -> type[BaseModel]:
         """`data.columns` of a task: the source's names for the columns that are read."""
 
@@ -55,11 +59,17 @@ class TaskRows(Protocol):
     def column_names(self, columns: Any) -> list[str]:
         """The source's columns that read_row reads. `columns` is a Columns of this kind, here and below."""
 
+    def input_columns(self, columns: Any) -> list[str]:
+        """The source's columns that read_input reads, one for each text."""
+
     def label_column(self, columns: Any) -> str | None:
         """The column whose class names, where the source has them, are `names` below; None where there is none."""
 
     def read_row(self, row: Row, *, columns: Any, names: list[str] | None) -> Row:
         """A source's row as a row of SCHEMA. Raises InputError for a row that no model can learn from."""
+
+    def read_input(self, row: Row, *, columns: Any) -> Row:
+        """The INPUTS of a source's row. Raises InputError for a row that no model can learn from."""
 
     def label_names(self, train_rows: list[Row], *, names: list[str] | None) -> list[str]:
         """`labels` of a task with these training rows. Raises InputError where they leave nothing to learn."""
@@ -90,11 +100,11 @@ class TaskModel(Protocol):
     def logits(self, outputs: Any) -> Tensor:
         """Logits from the model's outputs: [B, C], or [B, L, C] for a kind that predicts at each token."""
 
-    def count(self, batch: dict[str, Tensor]) -> Tensor:
-        """Over how many examples both losses are the mean, a scalar."""
+    def counts(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Over how many examples the losses "hard" and "soft" are means, scalars."""
 
     def hard_loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """The loss to the gold labels, a scalar that padding does not change."""
+        """The loss to the gold labels, over the rows that have some, 0 without any; padding does not change it."""
 
     def soft_loss(self, logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
         """The loss to the batch's `teacher_logits`, a scalar that padding does not change."""

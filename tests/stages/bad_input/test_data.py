@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.stages.bad_input.project import edit, leftovers, refused, run_well, stage, write
+from tinybert.tasks.tables import read_rows
 
 DOCUMENT = {"text": "A document of some words.", "label": 1}
 PAIRS = [{"text": "a first text", "label": "good"}, {"text": "another one", "label": "bad"}]
@@ -32,7 +33,7 @@ TAG_FEATURES = """\
 
 def make_task(project: Path, kind: str, *, splits: Any = None, columns: Any = None, **files: Any) -> None:
     """Have a task `mine` in the place of `library`, on the files of data/mine; `all` is each split."""
-    files = {"train": files["all"], "validation": files["all"], "test": files["all"]} if "all" in files else files
+    files |= dict.fromkeys(("train", "validation", "test"), files.pop("all")) if "all" in files else {}
     metric, default = KINDS[kind]
     named = {"train": "train", "validation": "validation", "test": "test"} | (splits or {})
     data = {"source": "data/mine", "splits": named, "columns": default if columns is None else columns}
@@ -98,6 +99,38 @@ def test_a_row_that_no_model_can_get_right_is_refused(
     valid = {"classification": PAIRS, "qa": [QUESTION], "ner": [WORDS]}[kind]
     make_task(project, kind, **dict.fromkeys(("train", "validation", "test"), valid) | {split: rows})
     assert message(project) == f"data/mine, split {split}{expected}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "unlabelled", "columns", "expected"),
+    [
+        ("classification", [{"text": "fine"}, {"text": " "}], {},
+         ", row 2: text (column 'text'): expected at least one visible character, got ' '"),
+        ("classification", [{"body": "fine"}], {}, " lacks the columns text; it has body"),
+        ("qa", [{"question": "who?", "body": ""}], {"context": "body"},
+         ", row 1: context: expected at least one visible character, got ''"),
+        ("ner", [{"words": []}], {}, ", row 1: expected one or more words, got none"),
+    ],
+    ids=["no text", "missing column", "no context", "no words"],
+)  # fmt: skip
+def test_an_unlabelled_row_that_no_model_can_learn_from_is_refused(
+    project: Path, kind: str, unlabelled: list[dict], columns: dict[str, str], expected: str
+):
+    valid = {"classification": PAIRS, "qa": [QUESTION], "ner": [WORDS]}[kind]
+    make_task(project, kind, all=valid, more=unlabelled)
+    edit(project, {"tasks.mine.data.unlabelled": {"source": "data/mine/more.jsonl", "columns": columns}})
+    assert message(project) == f"data/mine/more.jsonl, split train{expected}"
+    assert leftovers(project, "data/unlabelled/mine.parquet") == []
+
+
+def test_unlabelled_rows_need_no_label_and_are_counted(project: Path):
+    make_task(project, "classification", all=PAIRS, more=[{"body": f"text {n}"} for n in range(9)])
+    unlabelled = {"source": "data/mine/more.jsonl", "columns": {"text": "body"}, "max_rows": 4}
+    edit(project, {"tasks.mine.data.unlabelled": unlabelled})
+    run_well(project, "prepare_task@mine")
+    rows = read_rows(project / "data/unlabelled", "mine")
+    assert len(rows) == 4 and len({row["text"] for row in rows}) == 4
+    assert {(row["text_pair"], row["label"]) for row in rows} == {(None, None)}
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,17 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "tasks.library.student: expected prediction.soft or prediction.hard above 0, got 0 for both"),
     "an override that is no section": ({"tasks.library.teacher": 3},
         "tasks.library.teacher: expected a valid dictionary, got 3"),
+    "new pairs of rows with one text": (
+        {"finetuning.teaching.new_pairs": 2, "tasks.library.teaching": {"new_pairs": 0}},
+        "tasks.entities.teaching.new_pairs: expected 0, got 2: a row of this task has one text, words"),
+    "new pairs that are no number": ({"tasks.library.teaching": {"new_pairs": "many"}},
+        "tasks.library.teaching.new_pairs: expected a valid integer, got 'many'"),
+    "unlabelled rows that DVC does not watch": ({"tasks.library.data.unlabelled": {"source": "data/raw/documentation"}},
+        "tasks.library.data.unlabelled.source: expected tasks.library.data.source (data/raw/documentation/library) or "
+        "a path in it, which is what DVC watches, got 'data/raw/documentation'"),
+    "unlabelled rows in unknown columns": (
+        {"tasks.library.data.unlabelled": {"source": "data/raw/documentation/library/x", "columns": {"txt": "a"}}},
+        "tasks.library.data.unlabelled.columns.txt: is not a known key; did you mean text?"),
     "a default that no kind can use": ({"finetuning.encoding": {"max_length": 64}},
         "finetuning.encoding: is not a known key"),
     "a measured length above the positions": ({"measure.lengths": [16, 300, 256]},

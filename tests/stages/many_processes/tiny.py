@@ -16,6 +16,7 @@ from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
 from tinybert.model import checkpoint
 from tinybert.tasks.classification.rows import SCHEMA
 from tinybert.tasks.tables import write_labels, write_rows
+from tinybert.tasks.unlabelled import unlabelled_schema
 
 LENGTH = 16
 CLS, SEP, FIRST = 2, 3, 5
@@ -38,6 +39,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
                                        "losses": INTERMEDIATE | {"prediction": 1.0, "hard": 1.0}},
     },
     "finetune_teacher": {"task": TASK | {"teacher": TRAINING | {"epochs": 2, "batch_size": 4}}},
+    "teach": {"task": TASK | {"teaching": {}}},
     "finetune_student": {
         "student": {"teacher_layers": "uniform"},
         "task": TASK | {"student": {
@@ -49,7 +51,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 STAGES = list(SECTIONS)
-KEYS = {"pretrain": "", "shrink": "s", "distill": "s", "finetune_teacher": "t", "finetune_student": "t-s"}
+KEYS = {"pretrain": "", "shrink": "s", "distill": "s", "finetune_teacher": "t", "teach": "t", "finetune_student": "t-s"}
 """The instance of each stage, of the task `t` and the student `s`."""
 
 
@@ -59,7 +61,7 @@ def parameters(stage: str) -> dict[str, Any]:
 
 
 def make(folder: Path) -> Path:
-    """data/packed, data/tasks/t, models/{tokenizer,initial,teacher,shrunk/s} in `folder`."""
+    """data/packed, data/tasks/t, data/unlabelled/t.parquet, models/{tokenizer,initial,teacher,shrunk/s} in `folder`."""
     random = np.random.default_rng(1)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = build_tokenizer([*special, *WORDS], lowercase=True, max_length=CONFIG["max_position_embeddings"])
@@ -93,10 +95,20 @@ def _block(random: np.random.Generator) -> np.ndarray:
 
 
 def _task(folder: Path, random: np.random.Generator) -> None:
-    """Texts of 1 to 9 words; 13 rows make an epoch whose last batch has one row, fewer than there are processes."""
+    """Texts of 1 to 9 words; 13 rows make an epoch whose last batch has one row, fewer than there are processes.
+
+    So do these and 8 without labels.
+    """
     folder.mkdir(parents=True)
-    for split, count in (("train", 13), ("validation", 7)):
-        texts = [" ".join(random.choice(WORDS, int(random.integers(1, 10)))) for _ in range(count)]
-        rows = [{"text": text, "text_pair": None, "label": f"{n % 3}"} for n, text in enumerate(texts)]
+    for split, count in (("train", 13), ("validation", 7), ("test", 5)):
+        rows = [_row(random) | {"label": f"{n % 3}"} for n in range(count)]
         write_rows(folder / f"{split}.parquet", rows, SCHEMA)
     write_labels(folder, ["0", "1", "2"])
+    unlabelled = folder.parents[1] / "unlabelled"
+    unlabelled.mkdir()
+    rows = [_row(random) | {"label": None} for _ in range(8)]
+    write_rows(unlabelled / f"{folder.name}.parquet", rows, unlabelled_schema(SCHEMA))
+
+
+def _row(random: np.random.Generator) -> dict[str, Any]:
+    return {"text": " ".join(random.choice(WORDS, int(random.integers(1, 10)))), "text_pair": None}

@@ -49,8 +49,9 @@ def finish(folder: Path, p: Parameters) -> None:
             write_json(folder / "plan/tasks" / task / f"{part}.json", numbers)
         reports = folder / "reports/tasks" / task
         _curve(reports / "teacher/curve.tsv", LOSSES["teacher"], validated=True)
-        write_json(reports / "teacher/machine.json", MACHINE)
         write_json(reports / "floor.json", floor(task, section.metric))
+        for stage in ("teacher", "teaching"):
+            write_json(reports / stage / "machine.json", MACHINE)
         for student in p.students:
             _student(reports / "students" / student, task, student, metric=section.metric)
 

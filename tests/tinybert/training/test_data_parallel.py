@@ -10,6 +10,7 @@ from tests.tiny_bert import MASKING
 from tinybert.finetuning.fit import TaskBatches
 from tinybert.pretraining.masking import mask_blocks
 from tinybert.tasks.classification import model as classification
+from tinybert.tasks.encoding import NO_LABEL
 from tinybert.tasks.ner import model as ner
 from tinybert.tasks.qa import model as qa
 from tinybert.tasks.regression import model as regression
@@ -81,8 +82,16 @@ def test_a_loss_weighs_as_many_elements_as_it_is_the_mean_of(other: float, count
 
 
 def test_tasks_count_the_elements_that_their_losses_are_means_of() -> None:
-    batch = {"labels": torch.tensor([[0, ner.UNLABELLED, 2], [ner.UNLABELLED, 1, ner.UNLABELLED]])}
-    assert ner.count(batch) == 3
-    assert classification.count({"labels": torch.tensor([0, 1, 0, 2])}) == 4
-    assert regression.count({"labels": torch.tensor([0.0, -1.5])}) == 2
-    assert qa.count({"start_positions": torch.tensor([0, 3, 0])}) == 3
+    batch = {"labels": torch.tensor([[0, ner.NO_TAG, 2], [ner.NO_TAG, 1, ner.NO_TAG]])}
+    assert ner.counts(batch) == {"hard": 3, "soft": 3}
+    assert classification.counts({"labels": torch.tensor([0, 1, 0, 2])}) == {"hard": 4, "soft": 4}
+    assert regression.counts({"labels": torch.tensor([0.0, -1.5])}) == {"hard": 2, "soft": 2}
+    assert qa.counts({"start_positions": torch.tensor([0, 3, 0])}) == {"hard": 3, "soft": 3}
+
+
+def test_a_row_without_labels_is_no_element_of_the_hard_loss() -> None:
+    batch = {"labels": torch.tensor([[0, ner.NO_TAG, NO_LABEL], [ner.NO_TAG, 1, ner.NO_TAG]])}
+    assert ner.counts(batch) == {"hard": 2, "soft": 3}
+    assert classification.counts({"labels": torch.tensor([0, NO_LABEL, 2])}) == {"hard": 2, "soft": 3}
+    assert regression.counts({"labels": torch.tensor([float("nan"), -1.5])}) == {"hard": 1, "soft": 2}
+    assert qa.counts({"start_positions": torch.tensor([NO_LABEL, NO_LABEL, 0])}) == {"hard": 1, "soft": 3}

@@ -4,16 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, BertForSequenceClassification, BertTokenizer
 
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import label_config, load_with_head
-from tinybert.tasks.encoding import count_examples, encode_texts, output_logits, pad_inputs, pad_teacher_logits
+from tinybert.tasks.encoding import (
+    NO_LABEL,
+    count_examples,
+    cross_entropy,
+    encode_texts,
+    output_logits,
+    pad_inputs,
+    pad_teacher_logits,
+)
 
 HEAD = AutoModelForSequenceClassification
-logits, count = output_logits, count_examples
+logits = output_logits
 
 
 def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSequenceClassification:
@@ -23,8 +30,8 @@ def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSeq
 
 
 def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
-    """One feature per row: row, input_ids, token_type_ids, and label, an index into `labels`."""
-    indices = {label: index for index, label in enumerate(labels)}
+    """One feature per row: row, input_ids, token_type_ids, and label, an index into `labels`, or NO_LABEL."""
+    indices = {None: NO_LABEL} | {label: index for index, label in enumerate(labels)}
     features = encode_texts(rows, tokenizer=tokenizer, max_length=max_length)
     return [feature | {"label": indices[row["label"]]} for feature, row in zip(features, rows, strict=True)]
 
@@ -35,9 +42,14 @@ def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
     return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_B} | pad_teacher_logits(features)
 
 
+def counts(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The number of examples with a label, and of all."""
+    return count_examples(batch["labels"] != NO_LABEL)
+
+
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Cross-entropy of logits [B, C] to the gold labels, a mean over examples."""
-    return F.cross_entropy(logits.float(), batch["labels"])
+    """Cross-entropy of logits [B, C] to the gold labels, a mean over the examples that have one."""
+    return cross_entropy(logits, batch["labels"])
 
 
 def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:

@@ -4,11 +4,13 @@ import pyarrow as pa
 
 from tinybert.errors import InputError
 from tinybert.tasks import columns as shared
-from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TextColumns, describe, read_texts
+from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TEXTS, TextColumns, describe, read_texts
 
 SCHEMA = pa.schema([*TEXT_FIELDS, pa.field("label", pa.string(), nullable=False)])
 Columns, Encoding, Decoding = TextColumns, shared.LengthEncoding, shared.NoDecoding
+INPUTS = TEXTS
 column_names, label_column = shared.column_names, shared.label_column
+input_columns, read_input = shared.input_columns, shared.read_texts
 
 
 def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dict:
@@ -18,7 +20,7 @@ def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dic
     without names an int, bool or str label becomes its string. Raises InputError for an empty text or label, an
     unlabelled row (-1) and a label of another type.
     """
-    return read_texts(row, text=columns.text) | {"label": _label(row[columns.label], names=names)}
+    return read_texts(row, columns=columns) | {"label": _label(row[columns.label], names=names)}
 
 
 def label_names(train_rows: list[dict], *, names: list[str] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Named entities, one tag per word: encoding, head, losses, decoding. B batch, L length, C tags, N labelled tokens.
+"""Named entities, one tag per word: encoding, head, losses, decoding. B batch, L length, C tags.
 
 A word's tag is learnt and predicted at its first word piece; a long sentence is cut between words.
 """
@@ -8,17 +8,25 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoModelForTokenClassification, BertForTokenClassification, BertTokenizer
 
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import label_config, load_with_head
-from tinybert.tasks.encoding import output_logits, pad, pad_inputs, pad_teacher_logits, plain_text_tokenizer
+from tinybert.tasks.encoding import (
+    NO_LABEL,
+    cross_entropy,
+    output_logits,
+    pad,
+    pad_inputs,
+    pad_teacher_logits,
+    plain_text_tokenizer,
+)
 
 HEAD = AutoModelForTokenClassification
 logits = output_logits
-UNLABELLED = -100
+NO_TAG = -100
+"""The label of a token that no tag is predicted at; that of a word without a gold tag is NO_LABEL."""
 NO_WORD = -1
 Word = tuple[int, list[int]]
 """The index of a word, and the ids of its pieces."""
@@ -32,8 +40,8 @@ def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForTok
 def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
     """One feature per window of at most max_length tokens: row, input_ids, token_type_ids, and two lists beside them.
 
-    word: the index of the word whose first piece stands there, elsewhere -1; label: that word's index in `labels`,
-    elsewhere -100. Every feature has a labelled token: a row whose words all tokenize to nothing has no feature.
+    word: the index of the word whose first piece stands there, elsewhere -1; label: its tag's index in `labels`, or
+    NO_LABEL, elsewhere NO_TAG. Every feature has a word: a row whose words all tokenize to nothing has no feature.
     """
     indices = {label: index for index, label in enumerate(labels)}
     cls, sep, room = tokenizer.cls_token_id, tokenizer.sep_token_id, max_length - 2
@@ -45,7 +53,8 @@ def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, label
         for window in _windows(_pieces_by_word(encoding), room=room):
             ids = [cls, *(piece for _, pieces in window for piece in pieces), sep]
             word = [NO_WORD, *_word_of_piece(window), NO_WORD]
-            label = [UNLABELLED if number == NO_WORD else indices[row["tags"][number]] for number in word]
+            tags = [NO_LABEL] * len(row["words"]) if row["tags"] is None else [indices[tag] for tag in row["tags"]]
+            label = [NO_TAG if number == NO_WORD else tags[number] for number in word]
             features.append(
                 {"row": index, "input_ids": ids, "token_type_ids": [0] * len(ids), "word": word, "label": label}
             )
@@ -54,25 +63,26 @@ def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, label
 
 def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
     """MODEL_INPUTS [B, L], labels [B, L] int64, and teacher_logits [B, L, C] where the features carry them."""
-    labels_BL = pad([feature["label"] for feature in features], value=UNLABELLED, dtype=torch.long)
+    labels_BL = pad([feature["label"] for feature in features], value=NO_TAG, dtype=torch.long)
     return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_BL} | pad_teacher_logits(features)
 
 
-def count(batch: dict[str, Tensor]) -> Tensor:
-    """The number of labelled tokens, over which both losses are means."""
-    return (batch["labels"] != UNLABELLED).sum()
+def counts(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The number of words with a gold tag, and of all."""
+    words_BL = batch["labels"] != NO_TAG
+    return {"hard": (words_BL & (batch["labels"] != NO_LABEL)).sum(), "soft": words_BL.sum()}
 
 
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Cross-entropy of logits [B, L, C] to the gold tags, a mean over labelled tokens."""
-    labelled_BL = batch["labels"] != UNLABELLED
-    return F.cross_entropy(logits[labelled_BL].float(), batch["labels"][labelled_BL])
+    """Cross-entropy of logits [B, L, C] to the gold tags, a mean over the words that have one."""
+    words_BL = batch["labels"] != NO_TAG
+    return cross_entropy(logits[words_BL], batch["labels"][words_BL])
 
 
 def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
-    """Cross-entropy of logits [B, L, C] to the teacher's, softened, a mean over labelled tokens."""
-    labelled_BL = batch["labels"] != UNLABELLED
-    return soft_cross_entropy(logits[labelled_BL], batch["teacher_logits"][labelled_BL], temperature=temperature)
+    """Cross-entropy of logits [B, L, C] to the teacher's, softened, a mean over words."""
+    words_BL = batch["labels"] != NO_TAG
+    return soft_cross_entropy(logits[words_BL], batch["teacher_logits"][words_BL], temperature=temperature)
 
 
 def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], labels: list[str]) -> list[list[str]]:
@@ -88,7 +98,7 @@ def decode(logits: list[np.ndarray], *, features: list[dict], rows: list[dict], 
 def class_logits(logits: list[np.ndarray], *, features: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Logits [N, C] and gold tags [N] of all labelled tokens; most of them have the tag O in most data."""
     label_N = np.concatenate([feature["label"] for feature in features])
-    labelled_N = label_N != UNLABELLED
+    labelled_N = label_N != NO_TAG
     return np.concatenate(logits)[labelled_N], label_N[labelled_N]
 
 

@@ -19,7 +19,12 @@ class Columns(Options):
     tags: str = "ner_tags"
 
 
+INPUTS = ("words",)
 Encoding, Decoding = LengthEncoding, NoDecoding
+
+
+def input_columns(columns: Columns) -> list[str]:
+    return [columns.words]
 
 
 def column_names(columns: Columns) -> list[str]:
@@ -30,6 +35,14 @@ def label_column(columns: Columns) -> str:
     return columns.tags
 
 
+def read_input(row: dict, *, columns: Columns) -> dict:
+    """The words of a source's row. Raises InputError for a row without words, and a word that is not a string."""
+    words = _sequence(row[columns.words], what="words")
+    if not words:
+        raise InputError("expected one or more words, got none")
+    return {"words": [read_text(word, what=f"word {number}") for number, word in enumerate(words, start=1)]}
+
+
 def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     """A source's row as a row of SCHEMA. Words and tags are lists, or strings separated by white space (csv).
 
@@ -37,12 +50,9 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     Raises InputError for a row without words, a word that is not a string, unequally many words and tags, an
     unlabelled word (-1) and a tag that is not BIO.
     """
-    words, tags = _sequence(row[columns.words], what="words"), _sequence(row[columns.tags], what="tags")
-    if not words:
-        raise InputError("expected one or more words, got none")
+    words, tags = read_input(row, columns=columns)["words"], _sequence(row[columns.tags], what="tags")
     if len(words) != len(tags):
         raise InputError(f"expected one tag per word, got {len(words)} words and {len(tags)} tags")
-    words = [read_text(word, what=f"word {number}") for number, word in enumerate(words, start=1)]
     return {"words": words, "tags": [_tag(tag, names=names) for tag in tags]}
 
 

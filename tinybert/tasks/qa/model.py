@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoModelForQuestionAnswering, BertForQuestionAnswering, BertTokenizer
 
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import load_with_head
-from tinybert.tasks.encoding import pad_inputs, pad_teacher_logits, plain_text_tokenizer
+from tinybert.tasks.encoding import (
+    NO_LABEL,
+    count_examples,
+    cross_entropy,
+    pad_inputs,
+    pad_teacher_logits,
+    plain_text_tokenizer,
+)
 
 HEAD = AutoModelForQuestionAnswering
 IMPOSSIBLE = -1e9  # a logit without probability, finite so that 0 * log 0 stays 0
@@ -32,9 +38,9 @@ def encode(
 
     offsets [n, 2], the window's context tokens as character ranges of the context; context_start, where in the input
     they begin. start and end: the first answer's first and last token, 0 and 0 where the window does not hold all of
-    it. doc_stride: tokens from the start of one window of a context to the start of the next; qa/rows.py bounds it, so
-    that windows leave no gap. A question is cut to half of max_length; a context that tokenizes to nothing has no
-    feature.
+    it, NO_LABEL where the row has no labels. doc_stride: tokens from the start of one window of a context to the start
+    of the next; qa/rows.py bounds it, so that windows leave no gap. A question is cut to half of max_length; a context
+    that tokenizes to nothing has no feature.
     """
     backend = plain_text_tokenizer(tokenizer)
     questions = backend.encode_batch_fast([row["question"] for row in rows], add_special_tokens=False)
@@ -44,7 +50,8 @@ def encode(
     for index, (row, question) in enumerate(zip(rows, questions, strict=True)):
         context_ids, offsets = contexts[row["context"]]
         before = [cls, *question.ids[: max_length // 2], sep]
-        first, last = _answer_tokens(row["answers"], offsets=offsets)
+        first, last = _answer_tokens(row["answers"] or [], offsets=offsets)
+        outside = NO_LABEL if row["answers"] is None else 0
         for window in _windows(len(context_ids), room=max_length - len(before) - 1, doc_stride=doc_stride):
             inside = window.start <= first <= last < window.stop
             shift = len(before) - window.start
@@ -53,8 +60,8 @@ def encode(
                     "row": index,
                     "input_ids": [*before, *context_ids[window.start : window.stop], sep],
                     "token_type_ids": [0] * len(before) + [1] * (len(window) + 1),
-                    "start": first + shift if inside else 0,
-                    "end": last + shift if inside else 0,
+                    "start": first + shift if inside else outside,
+                    "end": last + shift if inside else outside,
                     "context_start": len(before),
                     "offsets": offsets[window.start : window.stop],
                 }
@@ -73,16 +80,19 @@ def logits(outputs: Any) -> Tensor:
     return torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)
 
 
-def count(batch: dict[str, Tensor]) -> Tensor:
-    """The number of windows, over which both losses are means."""
-    return torch.ones_like(batch["start_positions"]).sum()
+def counts(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The number of windows of rows with known answers, and of all."""
+    return count_examples(batch["start_positions"] != NO_LABEL)
 
 
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Cross-entropy of logits [B, L, 2] over real tokens to the gold start and end, the mean of the two."""
+    """Cross-entropy of logits [B, L, 2] over real tokens to the gold start and end, the mean of the two.
+
+    Over the windows of rows with known answers; 0 where there are none.
+    """
     start_BL, end_BL = _real(logits, batch).unbind(dim=-1)
-    start_loss = F.cross_entropy(start_BL, batch["start_positions"])
-    return (start_loss + F.cross_entropy(end_BL, batch["end_positions"])) / 2
+    start_loss = cross_entropy(start_BL, batch["start_positions"])
+    return (start_loss + cross_entropy(end_BL, batch["end_positions"])) / 2
 
 
 def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:

@@ -19,6 +19,7 @@ SCHEMA = pa.schema(
         pa.field("answers", ANSWERS, nullable=False),
     ]
 )
+INPUTS = ("question", "context")
 NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
 ID_DIGITS = 16  # of the sha256 that stands in for a missing id
 SHOWN_CHARACTERS = 60  # of an answer, in an error message
@@ -63,13 +64,23 @@ class Decoding(Options):
     unanswerable: bool = False  # whether a prediction may be empty
 
 
+def input_columns(columns: Columns) -> list[str]:
+    """Question and context."""
+    return [columns.question, columns.context]
+
+
 def column_names(columns: Columns) -> list[str]:
     """Question, context and answers, and the id where there is one."""
-    return [*([] if columns.id is None else [columns.id]), columns.question, columns.context, columns.answers]
+    return [*([] if columns.id is None else [columns.id]), *input_columns(columns), columns.answers]
 
 
 def label_column(columns: Columns) -> None:
     """None: an answer is a span of text."""
+
+
+def read_input(row: dict, *, columns: Columns) -> dict:
+    """Question and context of a source's row. Raises InputError for an empty one."""
+    return {name: read_visible_text(row[getattr(columns, name)], what=name) for name in INPUTS}
 
 
 def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
@@ -79,11 +90,9 @@ def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     string, whose first place in the context is taken ("" is unanswerable). Starts are in characters, from 0.
     Raises InputError for an empty question or context, and for an answer that is not in the context at its start.
     """
-    question = read_visible_text(row[columns.question], what="question")
-    context = read_visible_text(row[columns.context], what="context")
-    identity = _digest(question, context) if columns.id is None else _identity(row[columns.id])
-    answers = _answers(row[columns.answers], context=context)
-    read = {"id": identity, "question": question, "context": context, "answers": answers}
+    texts = read_input(row, columns=columns)
+    identity = _digest(**texts) if columns.id is None else _identity(row[columns.id])
+    read = {"id": identity, **texts, "answers": _answers(row[columns.answers], context=texts["context"])}
     check_row(read, labels=[])
     return read
 

@@ -1,5 +1,6 @@
 """Regression on a text or a pair of texts: encoding, head, losses, decoding. B batch."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tinybert.model.checkpoint import label_config, load_with_head
 from tinybert.tasks.encoding import count_examples, encode_texts, output_logits, pad_inputs, pad_teacher_logits
 
 HEAD = AutoModelForSequenceClassification
-logits, count = output_logits, count_examples
+logits = output_logits
 
 
 def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSequenceClassification:
@@ -23,9 +24,10 @@ def build(checkpoint: str | Path, *, labels: list[str], seed: int) -> BertForSeq
 
 
 def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, labels: list[str]) -> list[dict]:
-    """One feature per row: row, input_ids, token_type_ids, and label, the gold score."""
+    """One feature per row: row, input_ids, token_type_ids, and label, the gold score, NaN where there is none."""
     features = encode_texts(rows, tokenizer=tokenizer, max_length=max_length)
-    return [feature | {"label": row["label"]} for feature, row in zip(features, rows, strict=True)]
+    scores = [math.nan if row["label"] is None else row["label"] for row in rows]
+    return [feature | {"label": score} for feature, score in zip(features, scores, strict=True)]
 
 
 def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
@@ -34,9 +36,16 @@ def collate(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
     return pad_inputs(features, pad_token_id=pad_token_id) | {"labels": labels_B} | pad_teacher_logits(features)
 
 
+def counts(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The number of examples with a gold score, and of all."""
+    return count_examples(~batch["labels"].isnan())
+
+
 def hard_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Mean squared error of the scores [B, 1] to the gold scores, over examples."""
-    return F.mse_loss(logits.float().squeeze(-1), batch["labels"])
+    """Mean squared error of the scores [B, 1] to the gold scores, over the examples that have one; 0 where none has."""
+    labelled_B = ~batch["labels"].isnan()
+    reduction = "mean" if labelled_B.any() else "sum"
+    return F.mse_loss(logits.float().squeeze(-1)[labelled_B], batch["labels"][labelled_B], reduction=reduction)
 
 
 def soft_loss(logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:

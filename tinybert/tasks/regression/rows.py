@@ -6,11 +6,13 @@ import pyarrow as pa
 
 from tinybert.errors import InputError
 from tinybert.tasks import columns as shared
-from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TextColumns, describe, read_texts
+from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TEXTS, TextColumns, describe, read_texts
 
 SCHEMA = pa.schema([*TEXT_FIELDS, pa.field("label", pa.float64(), nullable=False)])
 Columns, Encoding, Decoding = TextColumns, shared.LengthEncoding, shared.NoDecoding
+INPUTS = TEXTS
 column_names, label_column = shared.column_names, shared.label_column
+input_columns, read_input = shared.input_columns, shared.read_texts
 
 
 def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dict:
@@ -21,7 +23,7 @@ def read_row(row: dict, *, columns: TextColumns, names: list[str] | None) -> dic
     if names is not None:
         classes = ", ".join(names[:SHOWN_LABELS])
         raise InputError(f"column {columns.label!r}: expected numbers, got classes ({classes})")
-    read = read_texts(row, text=columns.text) | {"label": _score(row[columns.label])}
+    read = read_texts(row, columns=columns) | {"label": _score(row[columns.label])}
     check_row(read, labels=[])
     return read
 
