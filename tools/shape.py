@@ -113,7 +113,7 @@ def _divisors(number: int) -> list[int]:
 
 def _student(teacher: BertConfig, *, depth: int, width: int, heads: int) -> Student:
     return Student(
-        num_hidden_layers=depth, keep_layers="uniform", hidden_size=width, num_attention_heads=heads,
+        method="rotation", num_hidden_layers=depth, keep_layers="uniform", hidden_size=width, num_attention_heads=heads,
         intermediate_size=width * teacher.intermediate_size // teacher.hidden_size, teacher_layers="uniform",
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def sizes(teacher: BertConfig, student: Student | None, length: int) -> dict[str
 
     They are counted on the model, which takes no memory on torch's device without data.
     """
-    own: dict[str, Any] = student.model_dump(exclude={"keep_layers", "teacher_layers"}) if student else {}
+    own: dict[str, Any] = student.model_dump(exclude={"method", "keep_layers", "teacher_layers"}) if student else {}
     with torch.device("meta"):
         model = BertForSequenceClassification(BertConfig(**teacher.to_dict() | own)).eval()
         products = multiply_adds(model, length=length)

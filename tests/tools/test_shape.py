@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForPreTraining
 from stages.parameters.sections import Shape, Student
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import load_checkpoint, save
-from tinybert.pruning.cut import prune
+from tinybert.pruning.prune import prune
 from tools import shape
 from tools.shape import Budget, fitting, read_teacher
 
@@ -31,10 +31,11 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def own_sizes(teacher: Path, student: Student) -> dict[str, int]:
     """Parameters, and the sum of multiply-adds in docs/large.md, of what pruning makes of the teacher."""
-    cut, _ = prune(load_checkpoint(teacher), **student.model_dump(include=set(Shape.model_fields)))
+    shape: dict[str, Any] = student.model_dump(include=set(Shape.model_fields)) | {"method": "first"}
+    made = prune(load_checkpoint(teacher), [], **shape).student
     n, H, F = student.num_hidden_layers, student.hidden_size, student.intermediate_size
     return {
-        "parameters": sum(weight.numel() for weight in cut.bert.parameters()) + (H + 1) * LABELS,
+        "parameters": sum(weight.numel() for weight in made.bert.parameters()) + (H + 1) * LABELS,
         "multiply_adds": LENGTH * n * (4 * H * H + 2 * H * F + 2 * LENGTH * H) + H * H + H * LABELS,
     }
 

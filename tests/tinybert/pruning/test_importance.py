@@ -75,7 +75,8 @@ def test_a_layer_that_changes_nothing_has_no_influence(teacher: BertForPreTraini
     first = layer_influence(teacher.bert, texts[:1])
     cosines = torch.nn.functional.cosine_similarity(states[3].double(), states[4].double(), dim=-1)
     assert first[3] == pytest.approx(1 - cosines.mean().item(), rel=1e-5)
-    pruned = prune(teacher, texts, **SHAPE | {"num_hidden_layers": 4}, keep_layers="importance")
+    shape: dict[str, Any] = SHAPE | {"num_hidden_layers": 4}
+    pruned = prune(teacher, texts, **shape, keep_layers="importance")
     assert pruned.layers == [0, 1, 3, 4] and pruned.record["influence"] == pytest.approx(influence)
 
 
