@@ -37,7 +37,8 @@ class Parameters(Section):
 def main(p: Parameters, run: Run) -> None:
     options, source = p.distill, Path("models/shrunk") / run.key
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    tokenizer = load_tokenizer(source)
+    tokenizer, own = load_tokenizer(TEACHER), load_tokenizer(source)
+    same = tokenizer.get_vocab() == own.get_vocab()
     teacher, student = (load_checkpoint(folder).to(accelerator.device) for folder in (TEACHER, source))
     blocks, heldout = (np.load(f"data/packed/{split}.npy", mmap_mode="r") for split in ("train", "heldout"))
     require_positions(blocks.shape[1], teacher.config, key="params.yaml: pack.sequence_length")
@@ -50,7 +51,7 @@ def main(p: Parameters, run: Run) -> None:
         teacher_layers=choose_layers(p.student.teacher_layers, student=student.config.num_hidden_layers,
                                      teacher=teacher.config.num_hidden_layers),
         accelerator=accelerator, folder=run.resume, progress=Progress(f"distill {run.key}"),
-        **options.model_dump(exclude={"losses"}),
+        student_tokenizer=None if same else own, **options.model_dump(exclude={"losses"}),
     )  # fmt: skip
     if not run.writes:
         return
@@ -63,7 +64,7 @@ def main(p: Parameters, run: Run) -> None:
     reports = Path("reports/distill") / run.key
     with atomic_folder(f"models/students/{run.key}") as folder:
         save(student, folder)
-        save_tokenizer(tokenizer, folder=folder)
+        save_tokenizer(own, folder=folder)
         save_projections(maps, folder)
     write_curve(reports / "curve.tsv", curve)
     write_json(reports / "metrics.json", {"heldout_mlm": scores, "parameters": sizes})

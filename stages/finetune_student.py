@@ -6,6 +6,7 @@ In: models/students/S, models/tasks/T/teacher, data/tasks/T, data/teaching/T.
 Out: models/tasks/T/students/S, reports/tasks/T/students/S/{intermediate_curve.tsv,curve.tsv,machine.json}.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,16 @@ from stages.parameters.sections import Compute, LayerMap
 from stages.parameters.tasks import FinetuneStudent, Intermediate, Phase, Scored
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
-from tinybert.data.tokenizer import save_tokenizer
+from tinybert.data.retokenizing import Retokenizer
+from tinybert.data.tokenizer import load_tokenizer, save_tokenizer, special_id
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import load_projections
-from tinybert.distillation.task import TaskIntermediateDistillation, task_deviations, task_targets
+from tinybert.distillation.task import (
+    TaskIntermediateDistillation,
+    TeacherVocabulary,
+    task_deviations,
+    task_targets,
+)
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
 from tinybert.distillation.teaching import attach_logits, read_logits
 from tinybert.files import write_curve, write_json
@@ -70,15 +77,20 @@ def main(p: Parameters, run: Run) -> None:
         every = [*labelled, *scorer.encode(read_rows(taught, "extra")).features]
         teacher = scorer.task.build(tuned / "teacher", labels=scorer.labels, seed=0)
         teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
+        vocabulary = _teacher_vocabulary(scorer, teacher, folder=tuned / "teacher")
         first = options.intermediate
         if first.epochs:
             _distill_intermediate(student, teacher, first, batches(first, every, own),
                                   whole=batches(first, every, UNSHARDED), rule=p.student, source=source, state=state,
                                   folder=run.resume / "intermediate", progress=Progress(f"{name}, intermediate"),
-                                  **both)  # fmt: skip
+                                  vocabulary=vocabulary, **both)  # fmt: skip
         if soft:
-            attach_logits(every, read_logits(taught / "logits.safetensors"))
             features = every
+            if vocabulary:
+                theirs = vocabulary.features(every)
+                attach_logits(every, vocabulary.own_pieces(scorer.logits(teacher, theirs), every))
+            else:
+                attach_logits(every, read_logits(taught / "logits.safetensors"))
     curve = fit(
         TaskPrediction(student, scorer.task, hard=hard, soft=soft, temperature=phase.temperature),
         student,
@@ -98,9 +110,18 @@ def main(p: Parameters, run: Run) -> None:
     write_json(reports / "machine.json", describe(accelerator))
 
 
+def _teacher_vocabulary(scorer: Scorer, teacher: Any, *, folder: Path) -> TeacherVocabulary | None:
+    """None where the student has its teacher's vocabulary, so that both read the same tokens."""
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.get_vocab() == scorer.tokenizer.get_vocab():
+        return None
+    return TeacherVocabulary(Retokenizer(scorer.tokenizer, tokenizer), special_id(tokenizer, "pad"),
+                             teacher.config.max_position_embeddings)  # fmt: skip
+
+
 def _distill_intermediate(
     student: Any, teacher: Any, phase: Intermediate, batches: TaskBatches, *, whole: TaskBatches, rule: LayerMap,
-    source: Path, accelerator: Any, **training: Any,
+    source: Path, accelerator: Any, vocabulary: TeacherVocabulary | None, **training: Any,
 ) -> None:  # fmt: skip
     """The first phase, on the student in place; its projections are not needed afterwards.
 
@@ -109,16 +130,19 @@ def _distill_intermediate(
     configs, losses = (student.config, teacher.config), phase.losses
     layers = choose_layers(rule.teacher_layers, student=configs[0].num_hidden_layers,
                            teacher=configs[1].num_hidden_layers)  # fmt: skip
+    seen = (lambda step: vocabulary.inputs(whole(step))[0]) if vocabulary else whole
     options = {"layers": layers, "autocast": accelerator.autocast}
-    deviations_MD = task_deviations(teacher, whole, **options) if losses.standardized else None
+    deviations_MD = task_deviations(teacher, seen, **options) if losses.standardized else None
     intermediate = IntermediateDistillation(
         load_projections(source), *configs, teacher_layers=layers, weights=losses.weights(),
         relation_heads=losses.relation_heads, deviations_MD=deviations_MD,
     ).to(accelerator.device)  # fmt: skip
 
     def with_targets(step: int) -> Batch:
-        batch = batches(step)
-        return batch | {"teacher": task_targets(teacher, batch, values=intermediate.takes_values, **options)}
+        batch, targets = batches(step), partial(task_targets, teacher, values=intermediate.takes_values, **options)
+        if vocabulary:
+            return vocabulary.with_targets(batch, targets)
+        return batch | {"teacher": targets(batch)}
 
     for _ in train(
         TaskIntermediateDistillation(student, intermediate), batches=with_targets,

@@ -31,14 +31,16 @@ class Budget(NamedTuple):
     unit: str
     size: int
     length: int
+    vocab_size: int | None = None
+    """Entries of the student's vocabulary; None takes the teacher's."""
 
 
 def main() -> None:
     options = _options()
     unit, size = ("parameters", options.parameters) if options.parameters else ("multiply_adds", options.multiply_adds)
-    budget = Budget(unit, size, options.length)
+    budget = Budget(unit, size, options.length, options.vocab_size)
     try:
-        teacher = read_teacher(options.teacher, vocab_size=options.vocab_size)
+        teacher = read_teacher(options.teacher)
         students = fitting(teacher, budget, depths=options.layers)
         print("\n".join(report(teacher, students, length=options.length)))
     except InputError as error:
@@ -65,14 +67,11 @@ def _count(text: str) -> int:
     return int(number)
 
 
-def read_teacher(folder: Path, *, vocab_size: int | None = None) -> BertConfig:
-    """The sizes of a BERT, with another vocabulary if one is given. Raises InputError where `folder` holds no BERT."""
+def read_teacher(folder: Path) -> BertConfig:
+    """The sizes of a BERT. Raises InputError where `folder` holds no BERT."""
     validate_checkpoint(folder)
     config = read_object(folder / "config.json")
-    own: dict[str, Any] = {name: config[name] for name in SIZES if name in config}
-    if vocab_size is not None:
-        own["vocab_size"] = vocab_size
-    return BertConfig(**own)
+    return BertConfig(**{name: config[name] for name in SIZES if name in config})
 
 
 def fitting(teacher: BertConfig, budget: Budget, *, depths: Iterable[int] | None = None) -> list[Student]:
@@ -94,7 +93,10 @@ def fitting(teacher: BertConfig, budget: Budget, *, depths: Iterable[int] | None
 
 def widest(teacher: BertConfig, budget: Budget, *, depth: int) -> Student | None:
     """The widest student of this depth within `budget`."""
-    shapes = [_student(teacher, depth=depth, width=width, heads=heads) for width, heads in _widths(teacher)]
+    shapes = [
+        _student(teacher, depth=depth, width=width, heads=heads, vocab_size=budget.vocab_size)
+        for width, heads in _widths(teacher)
+    ]
     fit = bisect_right(shapes, budget.size, key=lambda student: sizes(teacher, student, budget.length)[budget.unit])
     return shapes[fit - 1] if fit else None
 
@@ -111,10 +113,11 @@ def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
 
 
-def _student(teacher: BertConfig, *, depth: int, width: int, heads: int) -> Student:
+def _student(teacher: BertConfig, *, depth: int, width: int, heads: int, vocab_size: int | None) -> Student:
     return Student(
         method="rotation", num_hidden_layers=depth, keep_layers="uniform", hidden_size=width, num_attention_heads=heads,
-        intermediate_size=width * teacher.intermediate_size // teacher.hidden_size, teacher_layers="uniform",
+        intermediate_size=width * teacher.intermediate_size // teacher.hidden_size, vocab_size=vocab_size,
+        teacher_layers="uniform",
     )  # fmt: skip
 
 
@@ -123,7 +126,8 @@ def sizes(teacher: BertConfig, student: Student | None, length: int) -> dict[str
 
     They are counted on the model, which takes no memory on torch's device without data.
     """
-    own: dict[str, Any] = student.model_dump(exclude={"method", "keep_layers", "teacher_layers"}) if student else {}
+    rules = {"method", "keep_layers", "teacher_layers"}
+    own: dict[str, Any] = student.model_dump(exclude=rules, exclude_none=True) if student else {}
     with torch.device("meta"):
         model = BertForSequenceClassification(BertConfig(**teacher.to_dict() | own)).eval()
         products = multiply_adds(model, length=length)
@@ -141,7 +145,7 @@ def report(teacher: BertConfig, students: Iterable[Student], *, length: int) -> 
         name = f"l{student.num_hidden_layers}_h{student.hidden_size}"
         yield f"  {name}:  # {_figures(own, length)}; {shares} of the teacher"
         values = sorted(student.model_dump().items(), key=lambda item: item[0] not in Shape.model_fields)
-        yield from (f"    {key}: {value}" for key, value in values)
+        yield from (f"    {key}: {'null' if value is None else value}" for key, value in values)
 
 
 def _figures(counted: dict[str, int], length: int) -> str:

@@ -113,6 +113,8 @@ class Shape(Section):
     hidden_size: Positive
     num_attention_heads: Positive
     intermediate_size: Positive
+    vocab_size: Positive | None
+    """Entries of the vocabulary that stay, those which corpus and task texts use most; null keeps the teacher's."""
 
 
 class LayerMap(Section):

@@ -12,20 +12,23 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertForPreTraining, BertTokenizer
 
+from tinybert.data.retokenizing import Retokenizer
+from tinybert.data.tokenizer import special_id
 from tinybert.distillation.deviations import BATCHES, channel_deviations
 from tinybert.distillation.intermediate import RELATION_HEADS, Compared, IntermediateDistillation
 from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.distillation.teacher import capture, cast_linear_weights_to_bf16
+from tinybert.distillation.words import align, by_word
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import has_mlm_head, set_dropout
 from tinybert.model.inputs import Batch
-from tinybert.pretraining.masking import masked_batch, masking_for
+from tinybert.pretraining.masking import attention_mask, masked_batch, masking_for, positions, segments
 from tinybert.pretraining.mlm import count_of, encode_blocks, freeze_unused_heads, predict_masked
 from tinybert.training.data_parallel import shard_of
 from tinybert.training.devices import set_up
 from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
-from tinybert.training.sampling import Mixture
+from tinybert.training.sampling import Mixture, to_device
 
 EQUAL_WEIGHTS = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0, "prediction": 1.0}
 OF_THE_HEAD = ("prediction", "hard")
@@ -58,7 +61,8 @@ class GeneralDistillation(nn.Module):
         layers, values = range(self.student.config.num_hidden_layers), self.intermediate.takes_values
         with capture(self.student.bert, layers, values=values) as states:
             hidden_BLH = encode_blocks(self.student.bert, batch)
-        losses = self.intermediate(states, batch["teacher"], _compared(batch))
+        student = by_word(states, batch["student_words"]) if "student_words" in batch else states
+        losses = self.intermediate(student, batch["teacher"], _compared(batch))
         if self._prediction or self._hard:
             losses |= self._of_the_head(predict_masked(self.student, hidden_BLH, batch), batch)
         return losses
@@ -80,12 +84,43 @@ class GeneralDistillation(nn.Module):
 
 
 def _compared(batch: Batch) -> Compared:
-    """Every token, since blocks have no padding, and every pair within a document, which starts at position 0."""
+    """Every token, since blocks have no padding, and every pair within a document, which starts at position 0.
+
+    Of a student with a vocabulary of its own it is every word that both sides have whole (see `in_words`).
+    """
+    if "compared" in batch:
+        return batch["compared"]
     return Compared(
         real_BL=torch.ones_like(batch["input_ids"], dtype=torch.bool),
         starts_BL=batch["position_ids"] == 0,
         visible_B1LL=batch["visible"],
     )
+
+
+def in_words(batch: Batch, retokenizer: Retokenizer, *, cls_id: int, pad_token_id: int, longest: int) -> Batch:
+    """A masked batch with its `corpus_targets`, for a student whose tokenizer is the target of `retokenizer`.
+
+    The inputs become the student's, "teacher" the States by word, and "compared" and "student_words" are added.
+    """
+    ids_BL = batch["input_ids"].cpu()
+    aligned = align(ids_BL, torch.ones_like(ids_BL, dtype=torch.bool), retokenizer, pad_token_id=pad_token_id,
+                    longest=longest)  # fmt: skip
+    ids_BT, device = aligned.ids_BT, batch["input_ids"].device
+    starts_BW = (ids_BL.gather(1, aligned.source.last_BW) == cls_id) & aligned.real_BW
+    real_BW, documents_BW = aligned.real_BW, starts_BW.cumsum(1)
+    visible_B1WW = attention_mask(documents_BW) & real_BW[:, None, None, :] & real_BW[:, None, :, None]
+    inputs = {
+        "input_ids": ids_BT,
+        "position_ids": positions(ids_BT, cls_id=retokenizer.special[cls_id]) * aligned.real_BT,
+        "visible": attention_mask(segments(ids_BT, cls_id=retokenizer.special[cls_id]))
+        & aligned.real_BT[:, None, None],
+    }
+    compared = Compared(*(tensor.to(device) for tensor in (real_BW, starts_BW, visible_B1WW)))
+    return batch | to_device(inputs, device) | {
+        "teacher": by_word(batch["teacher"], aligned.source.to(device)),
+        "student_words": aligned.target.to(device),
+        "compared": compared,
+    }  # fmt: skip
 
 
 def corpus_targets(
@@ -110,15 +145,16 @@ def distill(
     learning_rate: float = 1e-3, warmup: float = 0.1, weight_decay: float = 0.01,
     weights: Mapping[str, float] = EQUAL_WEIGHTS, relation_heads: int = RELATION_HEADS, temperature: float = 1.0,
     mask_probability: float = 0.2, whole_words: bool = False, dropout: float = 0.0, seed: int = 0,
-    accelerator: Accelerator | None = None, state: TrainState | None = None, folder: Path | None = None,
-    progress: Progress | None = None,
+    student_tokenizer: BertTokenizer | None = None, accelerator: Accelerator | None = None,
+    state: TrainState | None = None, folder: Path | None = None, progress: Progress | None = None,
 ) -> list[dict[str, float]]:  # fmt: skip
     """Distil `teacher` into `student` and `projections` in place, on packed `blocks` [N, L]; return the training curve.
 
     `projections` are those of `projections.projections_from`, `teacher_layers` those of `pruning.layers.choose_layers`.
     `weights` are by the names of `intermediate.LOSSES` and of OF_THE_HEAD, "prediction" softened by `temperature`; a
-    loss that they lack is not computed. The other arguments are those of `train`. Raises InputError where the teacher
-    has no MLM head to learn from, or numbers of heads do not allow a loss.
+    loss that they lack is not computed. `student_tokenizer` is the student's where it is not `tokenizer`, that of the
+    teacher and the blocks: then losses compare words. The other arguments are those of `train`. Raises InputError where
+    the teacher has no MLM head to learn from, or numbers of heads or two vocabularies do not allow a loss.
     """
     _require_mlm_head(teacher, weights)
     prediction, hard = (weights.get(name, 0.0) for name in OF_THE_HEAD)
@@ -126,8 +162,9 @@ def distill(
     device = accelerator.device
     teacher = cast_linear_weights_to_bf16(teacher.to(device).eval(), accelerator)
     masking = masking_for(
-        tokenizer, probability=mask_probability, whole_words=whole_words, vocab_size=student.config.vocab_size
+        tokenizer, probability=mask_probability, whole_words=whole_words, vocab_size=teacher.config.vocab_size
     )
+    own_words = _own_words(tokenizer, student_tokenizer, student, weights) if student_tokenizer else None
     masked = partial(masked_batch, blocks, seed=seed, masking=masking, device=device)
     targets = partial(corpus_targets, teacher, layers=teacher_layers, autocast=accelerator.autocast)
     inner = {name: weight for name, weight in weights.items() if name not in OF_THE_HEAD}
@@ -141,7 +178,8 @@ def distill(
 
     def batch(step: int) -> Batch:
         inputs = masked(step, batch_size=batch_size, shard=shard_of(accelerator))
-        return inputs | targets(inputs, predictions=prediction > 0, values=intermediate.takes_values)
+        both = inputs | targets(inputs, predictions=prediction > 0, values=intermediate.takes_values)
+        return own_words(both) if own_words else both
 
     for _ in train(
         objective.to(device), batches=batch, steps=steps, learning_rate=learning_rate, warmup=warmup,
@@ -160,6 +198,21 @@ def _require_mlm_head(teacher: BertForPreTraining, weights: Mapping[str, float])
                 f"losses.{name} is {weights[name]}, but the teacher's checkpoint has no MLM head to learn from; "
                 "expected 0, or a teacher that was pretrained with one"
             )
+
+
+def _own_words(
+    tokenizer: BertTokenizer, own: BertTokenizer, student: BertForPreTraining, weights: Mapping[str, float]
+) -> Callable[[Batch], Batch]:
+    """A batch for a student with a tokenizer of its own."""
+    for name in OF_THE_HEAD:
+        if weights.get(name):
+            raise InputError(
+                f"losses.{name} is {weights[name]}, but the student's vocabulary is not its teacher's; expected 0"
+            )
+    return partial(
+        in_words, retokenizer=Retokenizer(tokenizer, own), cls_id=special_id(tokenizer, "cls"),
+        pad_token_id=special_id(own, "pad"), longest=student.config.max_position_embeddings,
+    )  # fmt: skip
 
 
 def _deviations(masked: Callable[..., Batch], targets: Callable[..., Batch], *, layers: Sequence[int]) -> torch.Tensor:

@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 from transformers import BertModel
 
+from tinybert.data.retokenizing import Retokenizer
 from tinybert.distillation.deviations import BATCHES, channel_deviations
 from tinybert.distillation.intermediate import Compared, IntermediateDistillation
 from tinybert.distillation.teacher import States, capture
+from tinybert.distillation.words import Alignment, align, by_word
 from tinybert.model.inputs import Batch, model_inputs
+from tinybert.training.sampling import to_device
 
 
 class TaskIntermediateDistillation(nn.Module):
@@ -27,7 +34,8 @@ class TaskIntermediateDistillation(nn.Module):
         layers, values = range(self.bert.config.num_hidden_layers), self.intermediate.takes_values
         with capture(self.bert, layers, values=values) as states:
             self.bert(**model_inputs(batch))
-        return self.intermediate(states, batch["teacher"], _compared(batch))
+        student = by_word(states, batch["student_words"]) if "student_words" in batch else states
+        return self.intermediate(student, batch["teacher"], _compared(batch))
 
     def counts(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The number of elements that each loss is the mean of, scalars."""
@@ -35,8 +43,8 @@ class TaskIntermediateDistillation(nn.Module):
 
 
 def _compared(batch: Batch) -> Compared:
-    """The tokens and pairs of tokens without padding; each row is one document, which starts with [CLS]."""
-    real_BL = batch["attention_mask"].bool()
+    """The tokens, or words, and their pairs without padding; each row is one document, which starts with [CLS]."""
+    real_BL = batch["real_words"] if "real_words" in batch else batch["attention_mask"].bool()
     starts_BL = torch.zeros_like(real_BL)
     starts_BL[:, 0] = True
     visible_B1LL = real_BL[:, None, :, None] & real_BL[:, None, None, :]
@@ -56,6 +64,64 @@ def task_targets(
     with torch.inference_mode(), autocast(), capture(bert, layers, values=values) as states:
         bert(**model_inputs(batch))
     return states.cloned()
+
+
+@dataclass(frozen=True)
+class TeacherVocabulary:
+    """What turns a student's tokens into those of a teacher with another vocabulary."""
+
+    retokenizer: Retokenizer
+    """From the student's tokenizer to the teacher's."""
+    pad_token_id: int
+    longest: int
+    """The teacher's positions."""
+
+    def inputs(self, batch: Batch) -> tuple[Batch, Alignment]:
+        """A batch of the student's tokens in the teacher's, and the words of both."""
+        ids_BL, device = batch["input_ids"].cpu(), batch["input_ids"].device
+        aligned = align(ids_BL, batch["attention_mask"].cpu().bool(), self.retokenizer,
+                        pad_token_id=self.pad_token_id, longest=self.longest)  # fmt: skip
+        types_BW = batch["token_type_ids"].cpu().gather(1, aligned.source.last_BW)
+        inputs = {
+            "input_ids": aligned.ids_BT,
+            "token_type_ids": F.pad(types_BW, (0, 1)).gather(1, aligned.target.index_BL),
+            "attention_mask": aligned.real_BT.long(),
+        }
+        return to_device(inputs, device), aligned
+
+    def with_targets(self, batch: Batch, targets: Callable[[Batch], States]) -> Batch:
+        """The batch with "teacher", the States by word that `targets` gives for it, and the student's words."""
+        inputs, aligned = self.inputs(batch)
+        device = batch["input_ids"].device
+        return batch | {
+            "teacher": by_word(targets(inputs), aligned.target.to(device)),
+            "student_words": aligned.source.to(device),
+            "real_words": aligned.real_BW.to(device),
+        }
+
+    def features(self, features: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The features in the teacher's tokens."""
+        return [self._feature(feature)[0] for feature in features]
+
+    def own_pieces(self, logits: Sequence[np.ndarray], features: Sequence[dict[str, Any]]) -> list[np.ndarray]:
+        """The teacher's logits of its `features`, those for each token [T, C] by the student's tokens [L, C].
+
+        Of a word the first pieces match the first, and the last the last.
+        """
+        if logits[0].ndim == 1:
+            return [*logits]
+        return [rows[self._feature(feature)[1]] for rows, feature in zip(logits, features, strict=True)]
+
+    def _feature(self, feature: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
+        words = self.retokenizer(feature["input_ids"])
+        own, theirs = (np.bincount(index) for index in (words.source_words, words.target_words))
+        starts, ends = theirs.cumsum() - theirs, theirs.cumsum() - 1
+        place = np.arange(len(words.source_words)) - (own.cumsum() - own)[words.source_words]
+        is_last = place == own[words.source_words] - 1
+        matching = np.minimum(starts[words.source_words] + place, ends[words.source_words])
+        matching[is_last & (place > 0)] = ends[words.source_words][is_last & (place > 0)]
+        types = np.array(feature["token_type_ids"])[(own.cumsum() - 1)[words.target_words]]
+        return feature | {"input_ids": words.ids, "token_type_ids": types.tolist()}, matching
 
 
 def task_deviations(

@@ -114,6 +114,8 @@ def write_blocks(folder: Path) -> None:
         blocks = np.random.default_rng(1).integers(5, len(PIECES), (32, 16), dtype=np.uint16)
         blocks[:, 0], blocks[:, -1] = 2, 3
         np.save(folder / f"{split}.npy", blocks)
+    (folder.parent / "task_texts").mkdir()
+    np.save(folder.parent / "task_texts/train.npy", blocks[:0])
 
 
 def link(project: Path, bert: Path, *models: str) -> None:
@@ -153,9 +155,12 @@ def pretrain(project: Path, *, steps: int) -> set[str]:
     run_initialize()
     write_blocks(Path("data/packed"))
     run_well(project, "pretrain")
-    student = STUDENT | {"keep_layers": [0, 2], "method": "rotation"}
-    sections = {"compute": {"threads": 1, "precision": "auto"}, "shrink": {"calibration_blocks": 8, "seed": 1}}
-    shrink.main(shrink.Parameters.model_validate(sections | {"student": student}), Run("small", Path("unused")))
+    student = STUDENT | {"keep_layers": [0, 2], "method": "rotation", "vocab_size": None}
+    sections = {
+        **{"compute": {"threads": 1, "precision": "auto"}, "shrink": {"calibration_blocks": 8, "seed": 1}},
+        **{"task_texts": {"tasks": [], "share": 0.5}, "student": student},
+    }
+    shrink.main(shrink.Parameters.model_validate(sections), Run("small", Path("unused")))
     names = load_file("models/teacher/model.safetensors")
     return {name.split(".")[1] for name in names if name.startswith("cls.")}
 

@@ -28,6 +28,7 @@ INTERMEDIATE = {
     **{"embedding": 1.0, "hidden": 1.0, "attention": 1.0},
     **{"standardized": 1.0, "cosine": 1.0, "patience": 1.0, "relation": 1.0, "relation_heads": 2},
 }
+TEXTS = {"tasks": ["t"], "share": 0.4}
 STEPS = 8
 TASK = {"kind": "classification", "metric": "accuracy", "encoding": {"max_length": 12}, "decoding": {}}
 PHASE = {"batch_size": 4, "learning_rate": 0.01, "warmup": 0.2}
@@ -35,6 +36,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "pretrain": {"pretrain": TRAINING | MASKS | {"steps": STEPS, "batch_size": 5, "length_doublings": 1}},
     "distill": {
         "student": {"teacher_layers": "uniform"},
+        "task_texts": TEXTS,
         "distill": TRAINING | MASKS | {"steps": STEPS, "batch_size": 5, "temperature": 2.0,
                                        "losses": INTERMEDIATE | {"prediction": 1.0, "hard": 1.0}},
     },
@@ -75,10 +77,13 @@ def make(folder: Path) -> Path:
     (folder / "data/packed").mkdir(parents=True)
     for split, count in (("train", 23), ("heldout", 9)):
         np.save(folder / f"data/packed/{split}.npy", np.stack([_block(random) for _ in range(count)]))
+    (folder / "data/task_texts").mkdir()
+    np.save(folder / "data/task_texts/train.npy", np.stack([_block(random) for _ in range(7)]))
     _task(folder / "data/tasks/t", random)
     shape = {"method": "rotation", "num_hidden_layers": 2, "keep_layers": "uniform", "hidden_size": 20,
-             "num_attention_heads": 4, "intermediate_size": 28}  # fmt: skip
-    sections = {"compute": COMPUTE, "shrink": {"calibration_blocks": 16, "seed": 1}, "student": shape}
+             "num_attention_heads": 4, "intermediate_size": 28, "vocab_size": None}  # fmt: skip
+    sections = {"compute": COMPUTE, "shrink": {"calibration_blocks": 16, "seed": 1}, "task_texts": TEXTS,
+                "student": shape}  # fmt: skip
     with chdir(folder):
         shrink.main(shrink.Parameters.model_validate(sections), Run("s", Path("resume")))
     return folder
