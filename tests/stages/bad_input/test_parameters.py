@@ -147,7 +147,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a student's name that is no folder's": ({"students.small -> a/b": None},
         "students.a/b.[key]: expected a text that matches '^[a-z][a-z0-9_]*$', got 'a/b'"),
     "a student's name that the report needs": ({"students.small -> teacher": None},
-        "students.teacher.[key]: expected another name, since reports use teacher, baseline, distill and "
+        "students.teacher.[key]: expected another name, since reports use teacher, baseline, tfidf, distill and "
         "NAME_int8; got 'teacher'"),
 }  # fmt: skip
 

@@ -39,7 +39,9 @@ def cloned(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(project, "git", "branch", "-M", "main")
     run(project, "git", "checkout", "-q", "-b", "branch")
     file = project / "reports/metrics/library/small.json"
-    file.write_text(file.read_text().replace('"score": 0.69,', '"score": 0.65,'))
+    numbers = json.loads(file.read_text())
+    assert (numbers["score"], numbers["validation"]) == (0.69, 0.71)
+    file.write_text(json.dumps(numbers | {"score": 0.65, "validation": 0.68}))
     (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("steps: 80", "steps: 81"))
     commit(project, "second")
     run(base, "git", "clone", "-q", str(project), "clone")
@@ -49,14 +51,15 @@ def cloned(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_metrics_show_is_one_table_with_a_row_for_each_task_and_model(cloned: Path) -> None:
     head, *rows = [line for line in run(cloned, *command("dvc metrics show")).splitlines() if line]
-    assert len(rows) == 3 * 4 + 2 + 3 * 2
-    assert head.split() == ["Path", *sorted(head.split()[1:])] and len(head.split()) == 13
-    assert max(map(len, rows)) < 220
+    assert len(rows) == 3 * 4 + 1 + 2 + 3 * 2
+    assert head.split() == ["Path", *sorted(head.split()[1:])] and len(head.split()) == 17
+    assert max(map(len, rows)) < 260
 
 
 def test_metrics_diff_names_what_changed_and_nothing_else(cloned: Path) -> None:
     head, *rows = [line.split() for line in run(cloned, *command("dvc metrics diff main")).splitlines() if line]
-    assert rows == [["reports/metrics/library/small.json", "score", "0.69", "0.65", "-0.04"]]
+    path = "reports/metrics/library/small.json"
+    assert rows == [[path, "score", "0.69", "0.65", "-0.04"], [path, "validation", "0.71", "0.68", "-0.03"]]
 
 
 def test_params_diff_names_the_parameter(cloned: Path) -> None:
@@ -67,8 +70,8 @@ def test_params_diff_names_the_parameter(cloned: Path) -> None:
 
 def test_experiments_are_what_was_changed_beside_the_students_scores(cloned: Path) -> None:
     head, *rows = csv.reader(run(cloned, *command("dvc exp show"), "--csv").splitlines())
-    assert head[2:] == ["reports/metrics/library/small.json:score", "distill.steps"]
-    assert [row[2:4] for row in rows if row[2]] == [["0.65", "81"], ["0.65", "81"], ["0.69", "80"]]
+    assert head[2:] == ["reports/metrics/library/small.json:validation", "distill.steps"]
+    assert [row[2:4] for row in rows if row[2]] == [["0.68", "81"], ["0.68", "81"], ["0.71", "80"]]
 
 
 @pytest.mark.parametrize("arguments", [["dvc", "plots", "show"], command("dvc plots diff")], ids=" ".join)
