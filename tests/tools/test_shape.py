@@ -81,9 +81,9 @@ def test_heads_stay_until_each_would_have_too_few_channels(teacher: Path) -> Non
 
 
 def test_another_vocabulary_counts_instead_of_the_teachers(teacher: Path) -> None:
-    budgets = (Budget("parameters", 30_000, LENGTH, size) for size in (None, 50))
+    budgets = (Budget("parameters", 400_000, LENGTH, size) for size in (None, 2000))
     (own,), (other,) = (fitting(read_teacher(teacher), budget, depths=[2]) for budget in budgets)
-    assert own.hidden_size < other.hidden_size and other.vocab_size == 50
+    assert own.hidden_size > other.hidden_size and other.vocab_size == 2000
 
 
 @pytest.mark.parametrize(
