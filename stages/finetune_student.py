@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, LayerMap
-from stages.parameters.tasks import FinetuneStudent, Intermediate, Phase, Scored
+from stages.parameters.tasks import FinetuneStudent, Phase, Scored
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.retokenizing import Retokenizer
@@ -59,45 +61,20 @@ def main(p: Parameters, run: Run) -> None:
                     decoding=task.decoding, accelerator=accelerator)  # fmt: skip
     student = scorer.task.build(source, labels=scorer.labels, seed=options.seed).to(accelerator.device)
     set_dropout(student, hidden=options.dropout)
-    validation, labelled = scorer.read("validation"), scorer.read("train").features
-
-    def batches(phase: Phase, features: list[Feature], shard: Shard) -> TaskBatches:
-        return TaskBatches(
-            features, scorer.task, batch_size=phase.batch_size, seed=options.seed, pad_token_id=scorer.pad_token_id,
-            device=accelerator.device, shard=shard,
-        )  # fmt: skip
-
-    own = shard_of(accelerator)
-    both = {"weight_decay": options.weight_decay, "seed": options.seed, "accelerator": accelerator}
-    state, name = TrainState(), f"{run.student} of {run.task}"
-    features, phase = labelled, options.prediction
-    hard, soft = (phase.hard, phase.soft) if options.distill else (1.0, 0.0)
+    validation, features, phase = scorer.read("validation"), scorer.read("train").features, options.prediction
+    state, hard, soft = TrainState(), 1.0, 0.0
     if options.distill:
-        taught = Path("data/teaching") / run.task
-        every = [*labelled, *scorer.encode(read_rows(taught, "extra")).features]
-        teacher = scorer.task.build(tuned / "teacher", labels=scorer.labels, seed=0)
-        teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
-        vocabulary = _teacher_vocabulary(scorer, teacher, folder=tuned / "teacher")
-        first = options.intermediate
-        if first.epochs:
-            _distill_intermediate(student, teacher, first, batches(first, every, own),
-                                  whole=batches(first, every, UNSHARDED), rule=p.student, source=source, state=state,
-                                  folder=run.resume / "intermediate", progress=Progress(f"{name}, intermediate"),
-                                  vocabulary=vocabulary, **both)  # fmt: skip
-        if soft:
-            features = every
-            if vocabulary:
-                theirs = vocabulary.features(every)
-                attach_logits(every, vocabulary.own_pieces(scorer.logits(teacher, theirs), every))
-            else:
-                attach_logits(every, read_logits(taught / "logits.safetensors"))
+        teaching = _Teaching(scorer, options, accelerator, run, features)
+        teaching.distill_intermediate(student, rule=p.student, state=state)
+        hard, soft = phase.hard, phase.soft
+        features = teaching.with_logits() if soft else features
     curve = fit(
         TaskPrediction(student, scorer.task, hard=hard, soft=soft, temperature=phase.temperature),
         student,
-        batches=batches(phase, features, own), epochs=phase.epochs, learning_rate=phase.learning_rate,
-        warmup=phase.warmup,
-        score=lambda: scorer.scores(student, validation)[task.metric],
-        folder=run.resume / "prediction", progress=Progress(name), **both,
+        batches=_batches(scorer, features, phase, seed=options.seed, accelerator=accelerator), epochs=phase.epochs,
+        learning_rate=phase.learning_rate, warmup=phase.warmup, weight_decay=options.weight_decay, seed=options.seed,
+        accelerator=accelerator, score=lambda: scorer.scores(student, validation)[task.metric],
+        folder=run.resume / "prediction", progress=Progress(f"{run.student} of {run.task}"),
     )  # fmt: skip
     if not run.writes:
         return
@@ -110,6 +87,82 @@ def main(p: Parameters, run: Run) -> None:
     write_json(reports / "machine.json", describe(accelerator))
 
 
+def _batches(
+    scorer: Scorer, features: list[Feature], phase: Phase, *, seed: int, accelerator: Any, shard: Shard | None = None
+) -> TaskBatches:
+    """Those of this process, or of another `shard`."""
+    return TaskBatches(
+        features, scorer.task, batch_size=phase.batch_size, seed=seed, pad_token_id=scorer.pad_token_id,
+        device=accelerator.device, shard=shard or shard_of(accelerator),
+    )  # fmt: skip
+
+
+class _Teaching:
+    """A fine-tuned teacher, and what a student learns from it: the labelled and the extra rows."""
+
+    def __init__(
+        self, scorer: Scorer, options: FinetuneStudent, accelerator: Any, run: Run, labelled: list[Feature]
+    ) -> None:
+        self._scorer, self._options, self._accelerator, self._run = scorer, options, accelerator, run
+        folder, self._taught = Path("models/tasks") / run.task / "teacher", Path("data/teaching") / run.task
+        self._features = [*labelled, *scorer.encode(read_rows(self._taught, "extra")).features]
+        teacher = scorer.task.build(folder, labels=scorer.labels, seed=0).to(accelerator.device).eval()
+        self._teacher = cast_linear_weights_to_bf16(teacher, accelerator)
+        self._vocabulary = _teacher_vocabulary(scorer, teacher, folder=folder)
+
+    def with_logits(self) -> list[Feature]:
+        """The features, with the teacher's logits."""
+        if self._vocabulary:
+            logits = self._scorer.logits(self._teacher, self._vocabulary.features(self._features))
+            attach_logits(self._features, self._vocabulary.own_pieces(logits, self._features))
+        else:
+            attach_logits(self._features, read_logits(self._taught / "logits.safetensors"))
+        return self._features
+
+    def distill_intermediate(self, student: Any, *, rule: LayerMap, state: TrainState) -> None:
+        """The first phase, on the student in place; its projections are not needed afterwards."""
+        phase, accelerator, seed = self._options.intermediate, self._accelerator, self._options.seed
+        if not phase.epochs:
+            return
+        batches = _batches(self._scorer, self._features, phase, seed=seed, accelerator=accelerator)
+        layers = choose_layers(rule.teacher_layers, student=student.config.num_hidden_layers,
+                               teacher=self._teacher.config.num_hidden_layers)  # fmt: skip
+        intermediate = self._losses(student, layers)
+
+        def with_targets(step: int) -> Batch:
+            batch = batches(step)
+            targets = partial(task_targets, self._teacher, layers=layers, autocast=accelerator.autocast,
+                              values=intermediate.takes_values)  # fmt: skip
+            if self._vocabulary:
+                return self._vocabulary.with_targets(batch, targets)
+            return batch | {"teacher": targets(batch)}
+
+        for _ in train(
+            TaskIntermediateDistillation(student, intermediate), batches=with_targets, state=state,
+            steps=phase.epochs * batches.steps_in_epoch, learning_rate=phase.learning_rate, warmup=phase.warmup,
+            weight_decay=self._options.weight_decay, seed=seed, accelerator=accelerator,
+            folder=self._run.resume / "intermediate",
+            progress=Progress(f"{self._run.student} of {self._run.task}, intermediate"),
+        ):  # fmt: skip
+            pass
+
+    def _losses(self, student: Any, layers: list[int]) -> IntermediateDistillation:
+        losses, source = self._options.intermediate.losses, Path("models/students") / self._run.student
+        return IntermediateDistillation(
+            load_projections(source), student.config, self._teacher.config, teacher_layers=layers,
+            weights=losses.weights(), relation_heads=losses.relation_heads,
+            deviations_MD=self._deviations(layers) if losses.standardized else None,
+        ).to(self._accelerator.device)  # fmt: skip
+
+    def _deviations(self, layers: list[int]) -> torch.Tensor:
+        """On whole batches, the same in every process."""
+        whole = _batches(self._scorer, self._features, self._options.intermediate, seed=self._options.seed,
+                         accelerator=self._accelerator, shard=UNSHARDED)  # fmt: skip
+        vocabulary = self._vocabulary
+        inputs = (lambda step: vocabulary.inputs(whole(step))[0]) if vocabulary else whole
+        return task_deviations(self._teacher, inputs, layers=layers, autocast=self._accelerator.autocast)
+
+
 def _teacher_vocabulary(scorer: Scorer, teacher: Any, *, folder: Path) -> TeacherVocabulary | None:
     """None where the student has its teacher's vocabulary, so that both read the same tokens."""
     tokenizer = load_tokenizer(folder)
@@ -117,39 +170,6 @@ def _teacher_vocabulary(scorer: Scorer, teacher: Any, *, folder: Path) -> Teache
         return None
     return TeacherVocabulary(Retokenizer(scorer.tokenizer, tokenizer), special_id(tokenizer, "pad"),
                              teacher.config.max_position_embeddings)  # fmt: skip
-
-
-def _distill_intermediate(
-    student: Any, teacher: Any, phase: Intermediate, batches: TaskBatches, *, whole: TaskBatches, rule: LayerMap,
-    source: Path, accelerator: Any, vocabulary: TeacherVocabulary | None, **training: Any,
-) -> None:  # fmt: skip
-    """The first phase, on the student in place; its projections are not needed afterwards.
-
-    `batches` are this process's shards of those of `whole`.
-    """
-    configs, losses = (student.config, teacher.config), phase.losses
-    layers = choose_layers(rule.teacher_layers, student=configs[0].num_hidden_layers,
-                           teacher=configs[1].num_hidden_layers)  # fmt: skip
-    seen = (lambda step: vocabulary.inputs(whole(step))[0]) if vocabulary else whole
-    options = {"layers": layers, "autocast": accelerator.autocast}
-    deviations_MD = task_deviations(teacher, seen, **options) if losses.standardized else None
-    intermediate = IntermediateDistillation(
-        load_projections(source), *configs, teacher_layers=layers, weights=losses.weights(),
-        relation_heads=losses.relation_heads, deviations_MD=deviations_MD,
-    ).to(accelerator.device)  # fmt: skip
-
-    def with_targets(step: int) -> Batch:
-        batch, targets = batches(step), partial(task_targets, teacher, values=intermediate.takes_values, **options)
-        if vocabulary:
-            return vocabulary.with_targets(batch, targets)
-        return batch | {"teacher": targets(batch)}
-
-    for _ in train(
-        TaskIntermediateDistillation(student, intermediate), batches=with_targets,
-        steps=phase.epochs * batches.steps_in_epoch, learning_rate=phase.learning_rate, warmup=phase.warmup,
-        accelerator=accelerator, **training,
-    ):  # fmt: skip
-        pass
 
 
 if __name__ == "__main__":
