@@ -185,7 +185,7 @@ class Pretrain(Schedule, Training):
 class IntermediateLosses(Section):
     """Weights of the losses to the teacher's inner states, in any mixture; 0 leaves a loss out.
 
-    A key left out leaves its loss out, and RELATION_HEADS of tinybert/distillation/intermediate.py is the number.
+    Defaults leave losses out, and that of `relation_heads` is the library's: another one in the code changes no output.
     """
 
     embedding: Weight
