@@ -91,7 +91,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "tasks.library.student: expected prediction.soft or prediction.hard above 0, got 0 for both"),
     "an override that is no section": ({"tasks.library.teacher": 3},
         "tasks.library.teacher: expected a valid dictionary, got 3"),
-    "new pairs of rows with one text": ({"finetuning.teaching.new_pairs": 2, "tasks.library.teaching": {"new_pairs": 0}},
+    "new pairs of rows with one text": (
+        {"finetuning.teaching.new_pairs": 2, "tasks.library.teaching": {"new_pairs": 0}},
         "tasks.entities.teaching.new_pairs: expected 0, got 2: a row of this task has one text, words"),
     "new pairs that are no number": ({"tasks.library.teaching": {"new_pairs": "many"}},
         "tasks.library.teaching.new_pairs: expected a valid integer, got 'many'"),
@@ -102,7 +103,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"tasks.library.data.unlabelled": {"source": "data/raw/documentation/library/x", "columns": {"txt": "a"}}},
         "tasks.library.data.unlabelled.columns.txt: is not a known key; did you mean text?"),
     "a default that no kind can use": ({"finetuning.encoding": {"max_length": 64}},
-        "finetuning.encoding: is not a known key"),
+        "finetuning.encoding: is not a known key; did you mean teaching?"),
     "a measured length above the positions": ({"measure.lengths": [16, 300, 256]},
         "measure.lengths.1: is 300, above initialize.scratch.max_position_embeddings"),
     "a revision that moves": ({"sources.documentation": {"kind": "hub", "options": BRANCH}},
