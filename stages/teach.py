@@ -9,21 +9,28 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from accelerate import Accelerator
+
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute
 from stages.parameters.tasks import Scored, Teaching
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
+from tinybert.data.tokenizer import load_tokenizer
+from tinybert.distillation.augmentation import augment
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
 from tinybert.distillation.teaching import write_logits
 from tinybert.errors import InputError
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Scorer
+from tinybert.model.checkpoint import load_checkpoint
 from tinybert.tasks.protocol import Row, TaskRows
 from tinybert.tasks.tables import read_rows, write_rows
-from tinybert.tasks.unlabelled import NewRows, new_pairs, unlabelled_schema, without_labels
+from tinybert.tasks.unlabelled import NewRows, new_pairs, unlabelled_schema, with_texts, without_labels
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
+
+PRETRAINED = Path("models/teacher")
 
 
 class Task(Scored):
@@ -47,6 +54,7 @@ def main(p: Parameters, run: Run) -> None:
     new = NewRows(kind.INPUTS, labelled=labelled, held_out=held_out)
     counts = {"labelled": len(labelled), "unlabelled": new.add(read_rows(Path("data/unlabelled"), run.key))}
     counts["new_pairs"] = new.add(_new_pairs(task.teaching, kind, labelled, held_out, name=run.key))
+    counts["augmented"] = new.add(_augmented(task, kind, labelled, accelerator, name=run.key))
     extra = [without_labels(row, kind.SCHEMA) for row in new.rows]
     teacher = scorer.task.build(tuned, labels=scorer.labels, seed=0)
     teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
@@ -60,6 +68,26 @@ def main(p: Parameters, run: Run) -> None:
         write_json(folder / "teaching.json", {"rows": counts, "dropped": new.dropped})
     write_json(Path("reports/tasks") / run.key / "teaching/machine.json", describe(accelerator))
     log(f"data/teaching/{run.key}: {len(labelled)} labelled and {len(extra)} extra rows")
+
+
+def _augmented(
+    task: Task, kind: TaskRows, labelled: Sequence[Row], accelerator: Accelerator, *, name: str
+) -> list[Row]:
+    options = task.teaching.augmentation
+    if not options.copies:
+        return []
+    model, tokenizer = load_checkpoint(PRETRAINED).to(accelerator.device), load_tokenizer(PRETRAINED)
+    columns = [column for column in kind.AUGMENTED if labelled[0][column] is not None]
+    try:
+        variants = augment(
+            [row[column] for column in columns for row in labelled], model, tokenizer=tokenizer,
+            **options.model_dump(), seed=task.teaching.seed, max_length=task.encoding["max_length"],
+            accelerator=accelerator,
+        )  # fmt: skip
+    except InputError as error:
+        raise InputError(f"params.yaml: tasks.{name}.teaching: {error}") from None
+    by_column = {column: variants[n * len(labelled) : (n + 1) * len(labelled)] for n, column in enumerate(columns)}
+    return with_texts(labelled, by_column, inputs=kind.INPUTS)
 
 
 def _new_pairs(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, model_validator
 
 from stages.parameters.section import (
+    Fraction,
     NotNegative,
     Path,
     Positive,
@@ -61,12 +62,25 @@ class FinetuneTeacher(Schedule, Training):
     epochs: Positive
 
 
+class Augmentation(Section):
+    """TinyBERT's data augmentation, by the pretrained teacher's MLM head."""
+
+    copies: NotNegative = 0
+    """Of each training row, with other words in them; 0 makes none."""
+    probability: Fraction = 0.3
+    """With which a word of a copy is replaced."""
+    candidates: Positive = 15
+    """Words to draw a replacement from, the most probable ones."""
+
+
 class Teaching(Section):
     """Rows that the teacher labels, beside those of `data.unlabelled`."""
 
     new_pairs: NotNegative = 0
     """Of two texts: rows made for each training row, of its second text with the first of another row."""
+    augmentation: Augmentation = Augmentation()
     seed: NotNegative = 1
+    """Of pairs and copies."""
 
 
 class Phase(Schedule):

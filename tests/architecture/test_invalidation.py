@@ -32,6 +32,7 @@ OTHER = {
     "tasks": ["library"],
     "doc_stride": 32,
     "new_pairs": 1,
+    "copies": 1,
 }
 """Another value where one made of the old one would not be allowed."""
 TOGETHER: dict[Path, dict[str, Any]] = {
@@ -257,6 +258,7 @@ def test_an_edited_comment_or_docstring_runs_the_plan_alone(own: Project, file: 
         ),
         ("tinybert/tasks/regression/rows.py", "prepare_task@scores teach@scores"),
         ("tinybert/tasks/unlabelled.py", "prepare_task@* teach@*"),
+        ("tinybert/distillation/augmentation.py", "teach@*"),
         ("tinybert/distillation/teaching.py", "teach@* finetune_student@*"),
         (
             "tinybert/tasks/qa/metrics.py",

@@ -18,6 +18,7 @@ from tests.stages.many_processes import tiny
 from tinybert.distillation.teaching import read_logits
 from tinybert.errors import InputError
 from tinybert.finetuning.predict import Scorer
+from tinybert.model.checkpoint import load_checkpoint, save
 from tinybert.tasks.classification.rows import SCHEMA
 from tinybert.tasks.tables import read_rows, write_rows
 from tinybert.tasks.unlabelled import unlabelled_schema
@@ -68,7 +69,7 @@ def test_known_rows_are_dropped_and_counted_and_the_teacher_answers_the_others(p
     unlabelled(train[0], new[0], validation[1], new[1], new[0], test[2], new[2], new[3])
     run("teach")
     counts = json.loads((TAUGHT / "teaching.json").read_text())
-    assert counts["rows"] == {"labelled": 13, "unlabelled": 4, "new_pairs": 0}
+    assert counts["rows"] == {"labelled": 13, "unlabelled": 4, "new_pairs": 0, "augmented": 0}
     assert counts["dropped"] == {"held_out": 2, "duplicate": 2}
     extra = read_rows(TAUGHT, "extra")
     assert extra == [{"text": row["text"], "text_pair": None, "label": None} for row in new]
@@ -81,7 +82,7 @@ def test_known_rows_are_dropped_and_counted_and_the_teacher_answers_the_others(p
 def test_labelled_rows_get_the_bits_that_they_have_without_extra_rows(project: None) -> None:
     run("teach")
     several = read_logits(TAUGHT / "logits.safetensors")
-    assert len(several) == 13 + 8
+    assert len(several) == 13 + 4
     unlabelled()
     run("teach")
     np.testing.assert_array_equal(np.stack(read_logits(TAUGHT / "logits.safetensors")), np.stack(several[:13]))
@@ -148,7 +149,25 @@ def test_new_pairs_are_extra_rows(project: None) -> None:
         write_rows(DATA / f"{split}.parquet", rows, SCHEMA)
     run("teach", teaching={"new_pairs": 2, "seed": 3})
     train, extra = read_rows(DATA, "train"), read_rows(TAUGHT, "extra")
-    texts = {(row["text"], row["text_pair"]) for row in extra[8:]}
+    texts = {(row["text"], row["text_pair"]) for row in extra[4:]}
     assert len(texts) == json.loads((TAUGHT / "teaching.json").read_text())["rows"]["new_pairs"] == 26
     assert not texts & {(row["text"], row["text_pair"]) for row in train}
     assert {row["label"] for row in extra} == {None}
+
+
+def test_augmented_rows_are_extra_rows(project: None) -> None:
+    unlabelled()
+    run("teach", teaching={"augmentation": {"copies": 2, "probability": 0.6}})
+    counts = json.loads((TAUGHT / "teaching.json").read_text())
+    train, extra = read_rows(DATA, "train"), read_rows(TAUGHT, "extra")
+    assert 13 < counts["rows"]["augmented"] == len(extra) == 26 - sum(counts["dropped"].values())
+    assert {len(row["text"].split()) for row in extra} <= {len(row["text"].split()) for row in train}
+    assert len(read_logits(TAUGHT / "logits.safetensors")) == 13 + len(extra)
+
+
+def test_augmentation_without_an_mlm_head_is_refused_by_name(project: None) -> None:
+    teacher = load_checkpoint(Path("models/teacher"))
+    save(teacher, Path("models/teacher"), head=False)
+    with pytest.raises(InputError, match="^params.yaml: tasks.t.teaching: expected augmentation.copies of 0, got 1"):
+        run("teach", teaching={"augmentation": {"copies": 1}})
+    assert not TAUGHT.exists()

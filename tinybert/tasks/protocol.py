@@ -45,6 +45,10 @@ class TaskRows(Protocol):
         """The columns of SCHEMA that a model reads; the others hold gold labels and ids."""
 
     @property
+    def AUGMENTED(self) -> tuple[str, ...]:
+        """Those of INPUTS whose words data augmentation replaces: the text of an answer has to stay in its context."""
+
+    @property
     def Columns(self) -> type[BaseModel]:
         """`data.columns` of a task: the source's names for the columns that are read."""
 

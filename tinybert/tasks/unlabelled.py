@@ -5,7 +5,8 @@ tell whether it is new. N rows.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,6 +82,18 @@ def new_pairs(
                 known.add(pair)
                 own.append(dict(zip(inputs, pair, strict=True)))
     return [pair for own in made for pair in own]
+
+
+def with_texts(
+    rows: Sequence[Row], variants: Mapping[str, Sequence[Sequence[Any]]], *, inputs: Sequence[str]
+) -> list[Row]:
+    """Unlabelled copies of rows, N by copy, with the texts of each column in `variants` ([N][copies]) replaced."""
+    copies = len(next(iter(variants.values()))[0])
+    return [
+        {name: variants[name][n][copy] if name in variants else row[name] for name in inputs}
+        for n, row in enumerate(rows)
+        for copy in range(copies)
+    ]
 
 
 def _permutations(count: int, *, rounds: int, seed: int) -> Iterator[list[int]]:

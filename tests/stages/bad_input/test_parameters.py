@@ -135,7 +135,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"tasks.library.data.unlabelled": {"source": "data/raw/documentation/library/x", "columns": {"txt": "a"}}},
         "tasks.library.data.unlabelled.columns.txt: is not a known key; did you mean text?"),
     "a default that no kind can use": ({"finetuning.encoding": {"max_length": 64}},
-        "finetuning.encoding: is not a known key"),
+        "finetuning.encoding: is not a known key; did you mean teaching?"),
     "a measured length above the positions": ({"measure.lengths": [16, 300, 256]},
         "measure.lengths.1: is 300, above initialize.scratch.max_position_embeddings"),
     "a revision that moves": ({"sources.documentation": {"kind": "hub", "options": BRANCH}},

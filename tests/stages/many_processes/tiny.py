@@ -102,7 +102,7 @@ def _block(random: np.random.Generator) -> np.ndarray:
 def _task(folder: Path, random: np.random.Generator) -> None:
     """Texts of 1 to 9 words; 13 rows make an epoch whose last batch has one row, fewer than there are processes.
 
-    So do these and 8 without labels.
+    So do these and 4 without labels.
     """
     folder.mkdir(parents=True)
     for split, count in (("train", 13), ("validation", 7), ("test", 5)):
@@ -111,7 +111,7 @@ def _task(folder: Path, random: np.random.Generator) -> None:
     write_labels(folder, ["0", "1", "2"])
     unlabelled = folder.parents[1] / "unlabelled"
     unlabelled.mkdir()
-    rows = [_row(random) | {"label": None} for _ in range(8)]
+    rows = [_row(random) | {"label": None} for _ in range(4)]
     write_rows(unlabelled / f"{folder.name}.parquet", rows, unlabelled_schema(SCHEMA))
 
 

@@ -18,7 +18,7 @@ from tinybert.tasks.ner import model as ner
 from tinybert.tasks.qa import model as qa
 from tinybert.tasks.regression import model as regression
 from tinybert.tasks.tables import read_rows, write_rows
-from tinybert.tasks.unlabelled import NewRows, new_pairs, unlabelled_schema, without_labels
+from tinybert.tasks.unlabelled import NewRows, new_pairs, unlabelled_schema, with_texts, without_labels
 
 INPUTS = ("text", "text_pair")
 
@@ -73,6 +73,16 @@ def test_every_row_of_a_large_table_gets_as_many_new_pairs_as_are_asked_for():
 def test_rows_of_one_text_make_no_pairs(rows: list[dict], inputs: tuple[str, ...]):
     with pytest.raises(InputError, match="expected rows with two texts each"):
         new_pairs(rows, inputs=inputs, held_out=[], count=1, seed=1)
+
+
+def test_copies_of_a_row_keep_the_texts_that_have_no_variants():
+    rows = [{"question": f"q{n}", "context": f"c{n}", "answers": []} for n in range(2)]
+    variants = {"question": [["a", "b"], ["c", "d"]]}
+    made = with_texts(rows, variants, inputs=("question", "context"))
+    texts = [("a", "c0"), ("b", "c0"), ("c", "c1"), ("d", "c1")]
+    assert made == [{"question": question, "context": context} for question, context in texts]
+    pairs = with_texts([pair("x", "y")], {"text": [["a", "b"]], "text_pair": [["c", "d"]]}, inputs=INPUTS)
+    assert pairs == [pair("a", "c"), pair("b", "d")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -19,7 +19,7 @@ class Columns(Options):
     tags: str = "ner_tags"
 
 
-INPUTS = ("words",)
+INPUTS = AUGMENTED = ("words",)
 Encoding, Decoding = LengthEncoding, NoDecoding
 
 

@@ -19,7 +19,7 @@ SCHEMA = pa.schema(
         pa.field("answers", ANSWERS, nullable=False),
     ]
 )
-INPUTS = ("question", "context")
+INPUTS, AUGMENTED = ("question", "context"), ("question",)
 NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
 ID_DIGITS = 16  # of the sha256 that stands in for a missing id
 SHOWN_CHARACTERS = 60  # of an answer, in an error message

@@ -10,7 +10,7 @@ from tinybert.tasks.columns import SHOWN_LABELS, TEXT_FIELDS, TEXTS, TextColumns
 
 SCHEMA = pa.schema([*TEXT_FIELDS, pa.field("label", pa.float64(), nullable=False)])
 Columns, Encoding, Decoding = TextColumns, shared.LengthEncoding, shared.NoDecoding
-INPUTS = TEXTS
+INPUTS = AUGMENTED = TEXTS
 column_names, label_column = shared.column_names, shared.label_column
 input_columns, read_input = shared.input_columns, shared.read_texts
 
