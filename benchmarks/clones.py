@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,8 @@ def stages_run(output: str) -> set[str]:
     return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
 
 
-def output_hashes(lock: str) -> Hashes:
-    """The md5 of every output in the text of a dvc.lock, but for those that hold times."""
+def output_hashes(lock: str, *, without: Collection[str] = ()) -> Hashes:
+    """The md5 of every output in the text of a dvc.lock, but for those that hold times, and those of some stages."""
     stages: dict[str, Any] = YAML(typ="safe").load(lock)["stages"]
-    outs = (out for stage in stages.values() for out in stage.get("outs", []))
+    outs = (out for name, stage in stages.items() if name not in without for out in stage.get("outs", []))
     return {out["path"]: out["md5"] for out in outs if Path(out["path"]).name not in TIMED}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WHY_NOT = "no Chromium is installed here (in Debian: apt-get install chromium)"
@@ -31,17 +31,26 @@ class Opened:
 
 
 @contextmanager
-def opened(
-    file: Path, *, width: int = 1280, scheme: Literal["light", "dark"] = "light",
-    media: Literal["screen", "print"] = "screen",
-) -> Iterator[Opened]:  # fmt: skip
+def launched() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT)
         try:
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            page.emulate_media(media=media, color_scheme=scheme)
-            opened_page = Opened(page)
-            page.goto(file.as_uri())
-            yield opened_page
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def opened(
+    chromium: Browser, file: Path, *, width: int = 1280, scheme: Literal["light", "dark"] = "light",
+    media: Literal["screen", "print"] = "screen",
+) -> Iterator[Opened]:  # fmt: skip
+    """A page in a context of its own, which shares nothing with others of the same browser."""
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    try:
+        page.emulate_media(media=media, color_scheme=scheme)
+        opened_page = Opened(page)
+        page.goto(file.as_uri())
+        yield opened_page
+    finally:
+        page.close()

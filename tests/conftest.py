@@ -1,12 +1,14 @@
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from playwright.sync_api import Browser
 
 from benchmarks.clones import COMMIT, finished, run
+from tests.browser import launched
 from tests.readme import command
 
 TESTS = Path(__file__).parent
@@ -47,6 +49,13 @@ def another_depth(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         run(folder, *COMMIT, "Another depth")
 
     return once(tmp_path_factory, "another depth", experiment)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for the tests of a file, which skip where none is installed."""
+    with launched() as browser:
+        yield browser
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

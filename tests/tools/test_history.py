@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from benchmarks.clones import ROOT
 from tests.browser import CHROMIUM, WHY_NOT, opened
@@ -139,10 +140,10 @@ def test_without_a_repository_or_a_run_it_has_a_message(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 @pytest.mark.parametrize("width", [1280, 390])
-def test_in_a_browser_it_logs_nothing_requests_nothing_and_fits(own: Path, width: int) -> None:
+def test_in_a_browser_it_logs_nothing_requests_nothing_and_fits(chromium: Browser, own: Path, width: int) -> None:
     file = own / "history.html"
     file.write_text(page(revisions(own, last=20), {}), encoding="utf-8")
-    with opened(file, width=width) as browser:
+    with opened(chromium, file, width=width) as browser:
         assert (browser.console, browser.requests) == ([], [file.as_uri()])
         assert browser.ask("document.documentElement.scrollWidth") == width
         assert browser.ask("document.querySelectorAll('figure svg path').length") > 10

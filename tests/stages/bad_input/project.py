@@ -2,19 +2,25 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
-from contextlib import chdir
+import warnings
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+import pytest
+from accelerate.state import AcceleratorState
 
 from benchmarks.clones import edit
 from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
-from stages.pipeline.closure import Code
+from tests.architecture.project import CodeReadOnce
 
-__all__ = ["edit", "leftovers", "make_plan", "refused", "run_well", "stage", "start", "write"]
+__all__ = ["edit", "leftovers", "make_plan", "refused", "stage", "stage_here", "start", "write"]
 
 
 def write(project: Path, files: dict[str, Any]) -> None:
@@ -28,7 +34,7 @@ def write(project: Path, files: dict[str, Any]) -> None:
 def make_plan(project: Path) -> None:
     """The files that the stage `plan` writes."""
     with chdir(project):
-        files = plan.files(*validate_whole(read_file(Path("params.yaml"))), Code())
+        files = plan.files(*validate_whole(read_file(Path("params.yaml"))), CodeReadOnce())
     write(project, {str(file): text for file, text in files.items()})
 
 
@@ -44,11 +50,37 @@ def stage(project: Path, name: str) -> subprocess.CompletedProcess[str]:
     """Run the script of a stage after `plan`, with its name in the environment."""
     if name != "plan":
         make_plan(project)
-    return start(project, sys.executable, "-m", f"stages.{name.partition('@')[0]}", DVC_STAGE=name)
+    return start(project, sys.executable, "-m", script(name), DVC_STAGE=name)
+
+
+def script(name: str) -> str:
+    """The module of a stage."""
+    return f"stages.{name.partition('@')[0]}"
+
+
+def stage_here(project: Path, name: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has the libraries loaded: for what does not depend on the process.
+
+    The code is that of the working tree, of which the project has a copy.
+    """
+    make_plan(project)
+    AcceleratorState._reset_state(reset_partial_state=True)  # a process has one precision, and stages have several
+    code, out, err = 0, StringIO(), StringIO()
+    with chdir(project), pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*found in sys.modules", category=RuntimeWarning)
+        patch.setenv("DVC_STAGE", name)
+        patch.delitem(sys.modules, script(name), raising=False)
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                runpy.run_module(script(name), run_name="__main__")
+            except SystemExit as end:
+                code = 1
+                print(end.code, file=sys.stderr)
+    return subprocess.CompletedProcess([name], code, out.getvalue(), err.getvalue())
 
 
 def run_well(project: Path, name: str) -> None:
-    result = stage(project, name)
+    result = stage_here(project, name)
     assert result.returncode == 0, result.stderr
 
 

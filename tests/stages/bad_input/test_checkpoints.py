@@ -5,17 +5,20 @@ What the files of a checkpoint may hold is in tests/tinybert/model/test_checkpoi
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from transformers import BertConfig, BertForPreTraining, BertModel, BertTokenizer
 
-from stages import initialize, shrink
+from stages import initialize
 from stages.pipeline.stage import Run
-from tests.stages.bad_input.project import edit, leftovers, refused, run_well, stage
+from tests.stages.bad_input.project import edit, leftovers, refused, run_well, stage_here
 from tinybert.errors import InputError
 from tinybert.tasks.classification.rows import SCHEMA
 from tinybert.tasks.tables import write_labels, write_rows
@@ -27,6 +30,16 @@ SHAPE = {"vocab_size": len(PIECES), "max_position_embeddings": 32, "num_hidden_l
 CONFIG = BertConfig.from_dict(SHAPE)
 STUDENT = {"num_hidden_layers": 2, "hidden_size": 12, "num_attention_heads": 2, "intermediate_size": 7}
 SOURCE = {"initialize": {"source": "data/bert", "scratch": None}}
+
+
+@pytest.fixture(autouse=True)
+def settings_of_torch() -> Iterator[None]:
+    """A stage that runs in this process sets them for the whole process."""
+    threads = torch.get_num_threads()
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +80,7 @@ def test_the_stage_refuses_a_checkpoint_that_is_not_bert(project: Path, source: 
     edit(project, SOURCE)
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps(config | {"model_type": "gpt2"}))
-    text = refused(stage(project, "initialize"), "initialize")
+    text = refused(stage_here(project, "initialize"), "initialize")
     assert text == "data/bert/config.json: model_type is 'gpt2', expected 'bert'"
     assert leftovers(project, "models/tokenizer", "models/initial") == []
 
@@ -104,7 +117,7 @@ def test_a_student_larger_than_the_checkpoint_is_refused(
     link(project, bert, "models/teacher")
     write_blocks(project / "data/packed")
     edit(project, SOURCE | {f"students.small.{key}": value for key, value in (STUDENT | changes).items()})
-    assert refused(stage(project, "shrink@small"), "shrink@small") == expected
+    assert refused(stage_here(project, "shrink@small"), "shrink@small") == expected
     assert leftovers(project, "models/shrunk") == []
 
 
@@ -134,7 +147,7 @@ def test_a_task_with_longer_inputs_than_the_checkpoint_has_positions_is_refused(
     write_labels(data, ["bad", "good"])
     link(project, bert, "models/teacher")
     edit(project, {"tasks.library.encoding": {"max_length": 33}})
-    text = refused(stage(project, "finetune_teacher@library"), "finetune_teacher@library")
+    text = refused(stage_here(project, "finetune_teacher@library"), "finetune_teacher@library")
     assert text == "params.yaml: tasks.library.encoding.max_length is 33, expected at most 32, the model's positions"
     assert leftovers(project, "models/tasks/library/teacher") == []
 
@@ -142,12 +155,12 @@ def test_a_task_with_longer_inputs_than_the_checkpoint_has_positions_is_refused(
 def test_a_measured_length_above_the_positions_of_the_checkpoint_is_refused(project: Path, bert: Path):
     link(project, bert, *(f"models/tasks/library/{name}" for name in ("teacher", "students/small", "onnx/small")))
     edit(project, {"measure.lengths": [33, 16]})
-    text = refused(stage(project, "measure@library-small"), "measure@library-small")
+    text = refused(stage_here(project, "measure@library-small"), "measure@library-small")
     assert text == "params.yaml: a length of measure.lengths is 33, expected at most 32, the model's positions"
     assert leftovers(project, "reports/tasks/library/students/small/measure.json") == []
 
 
-def pretrain(project: Path, *, steps: int) -> set[str]:
+def pretrain(project: Path, *, steps: int, hidden_size: int = 12) -> set[str]:
     """Make what `distill` reads from a checkpoint without heads; return the heads of the pretrained teacher."""
     BertModel(CONFIG).save_pretrained("data/bert")
     edit(project, SOURCE | {"compute.threads": 1, "pretrain.steps": steps, "pretrain.length_doublings": 0,
@@ -155,12 +168,9 @@ def pretrain(project: Path, *, steps: int) -> set[str]:
     run_initialize()
     write_blocks(Path("data/packed"))
     run_well(project, "pretrain")
-    student = STUDENT | {"keep_layers": [0, 2], "method": "rotation", "vocab_size": None}
-    sections = {
-        **{"compute": {"threads": 1, "precision": "auto"}, "shrink": {"calibration_blocks": 8, "seed": 1}},
-        **{"task_texts": {"tasks": [], "share": 0.5}, "student": student},
-    }
-    shrink.main(shrink.Parameters.model_validate(sections), Run("small", Path("unused")))
+    student = STUDENT | {"hidden_size": hidden_size, "keep_layers": [0, 2]}
+    edit(project, {f"students.small.{key}": value for key, value in student.items()})
+    run_well(project, "shrink@small")
     names = load_file("models/teacher/model.safetensors")
     return {name.split(".")[1] for name in names if name.startswith("cls.")}
 
@@ -172,12 +182,14 @@ def test_predictions_of_an_mlm_head_that_pretraining_has_trained_are_distilled(p
 
 def test_predictions_of_a_teacher_without_an_mlm_head_are_not_distilled(project: Path, source: Path):
     assert pretrain(project, steps=0) == {"seq_relationship"}
-    assert refused(stage(project, "distill@small"), "distill@small") == (
+    assert refused(stage_here(project, "distill@small"), "distill@small") == (
         "losses.prediction is 0.5, but the teacher's checkpoint has no MLM head to learn from; "
         "expected 0, or a teacher that was pretrained with one"
     )
     edit(project, {"distill.losses.prediction": 0, "distill.losses.hard": 0.5})
-    assert refused(stage(project, "distill@small"), "distill@small").startswith("losses.hard is 0.5, but the teacher's")
+    assert refused(stage_here(project, "distill@small"), "distill@small").startswith(
+        "losses.hard is 0.5, but the teacher's"
+    )
     assert leftovers(project, "models/students", "reports/distill") == []
     edit(project, {"distill.losses.hard": 0})
     run_well(project, "distill@small")
@@ -186,11 +198,8 @@ def test_predictions_of_a_teacher_without_an_mlm_head_are_not_distilled(project:
 def test_relation_heads_that_do_not_divide_the_width_of_the_checkpoint_are_refused(project: Path, source: Path):
     student = {"students.small.hidden_size": 8, "students.small.intermediate_size": 7}
     edit(project, student | {"distill.losses.relation": 0.5, "distill.losses.relation_heads": 8})
-    assert pretrain(project, steps=1) == {"predictions", "seq_relationship"}
-    parameters = shrink.Parameters.model_validate({"student": STUDENT | {"hidden_size": 8, "keep_layers": [0, 2]}})
-    shutil.rmtree("models/shrunk")
-    shrink.main(parameters, Run("small", Path("unused")))
-    assert refused(stage(project, "distill@small"), "distill@small") == (
+    pretrain(project, steps=1, hidden_size=8)
+    assert refused(stage_here(project, "distill@small"), "distill@small") == (
         "losses.relation_heads is 8, but the student's hidden_size is 8 and the teacher's 12; "
         "expected a number that divides both"
     )

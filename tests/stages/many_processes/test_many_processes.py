@@ -124,14 +124,17 @@ def test_only_the_first_process_prints(runs: list[Finished]) -> None:
     assert two == one
 
 
-@pytest.mark.parametrize(("label", "missing"), TRAININGS.items())
-def test_two_killed_processes_resume_with_the_bytes_of_an_undisturbed_run(
-    runs: list[Finished], tmp_path: Path, label: str, missing: str
+def test_two_processes_killed_in_each_training_resume_with_the_bytes_of_an_undisturbed_run(
+    runs: list[Finished], tmp_path: Path
 ) -> None:
-    folder = project(tmp_path / "project")
-    output(Machine(2, environment={"LABEL": label, "DROP": str(DROP)}).start(folder), code=-signal.SIGKILL)
-    assert not (folder / missing).exists()
-    assert f"{label}: resumes after step {DROP - 1}/" in output(Machine(2).start(folder))
+    """Each run goes on with the training that was killed before, and is killed in the next."""
+    folder, before = project(tmp_path / "project"), ""
+    for label, missing in TRAININGS.items():
+        text = output(Machine(2, environment={"LABEL": label, "DROP": str(DROP)}).start(folder), code=-signal.SIGKILL)
+        assert not before or f"{before}: resumes after step {DROP - 1}/" in text
+        assert not (folder / missing).exists()
+        before = label
+    assert f"{before}: resumes after step {DROP - 1}/" in output(Machine(2).start(folder))
     assert Finished(folder).outputs() == runs[1].outputs()
 
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification
 
-from tests.tiny_bert import CONFIG
+from tests import tiny_bert
 from tinybert.export.convert import OPSET, write_float32, write_int8
 from tinybert.export.runtime import OnnxModel
 from tinybert.model.inputs import MODEL_INPUTS
 
+CONFIG = tiny_bert.CONFIG | {"num_hidden_layers": 2}
 OUTPUTS = {
     BertForSequenceClassification: ["logits"],
     BertForTokenClassification: ["logits"],

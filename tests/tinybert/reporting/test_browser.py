@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.browser import CHROMIUM, WHY_NOT, opened
 
@@ -39,58 +40,60 @@ def page(reported: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["reported", "reported_two"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_it_logs_nothing_requests_nothing_and_fits(request: pytest.FixtureRequest, name: str, width: int) -> None:
+def test_it_logs_nothing_requests_nothing_and_fits(
+    chromium: Browser, request: pytest.FixtureRequest, name: str, width: int
+) -> None:
     """Hostile labels and texts too, which test_page.py finds in it, run and load nothing."""
     page = request.getfixturevalue(name) / "reports/report.html"
-    with opened(page, width=width) as browser:
+    with opened(chromium, page, width=width) as browser:
         assert browser.console == []
         assert browser.requests == [page.as_uri()]
         assert browser.ask("document.documentElement.scrollWidth") == width
 
 
-def test_every_chart_is_drawn(page: Path) -> None:
-    with opened(page) as browser:
+def test_every_chart_is_drawn(chromium: Browser, page: Path) -> None:
+    with opened(chromium, page) as browser:
         assert browser.ask("document.querySelectorAll('script, img, iframe, b:not(.track b)').length") == 0
         charts = browser.ask(DRAWN)
     assert len(charts) == 4 + 3 * 3 + 2
     assert all(chart["lines"] > 15 and chart["size"] > 40_000 for chart in charts)
 
 
-def test_even_unescaped_content_cannot_run(page: Path, tmp_path: Path) -> None:
+def test_even_unescaped_content_cannot_run(chromium: Browser, page: Path, tmp_path: Path) -> None:
     """The page's policy is a second line of defence."""
     text = page.read_text(encoding="utf-8")
     script = "<script>document.title = 'ran'</script><img src=x onerror=\"document.title = 'ran'\">"
     (tmp_path / "page.html").write_text(text.replace("</main>", f"{script}</main>"), encoding="utf-8")
-    with opened(tmp_path / "page.html") as browser:
+    with opened(chromium, tmp_path / "page.html") as browser:
         assert browser.ask("document.title") == "BERT distillation report"
         assert sum("Content Security Policy" in line for line in browser.console) >= 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_lines_have_contrast(page: Path, scheme: str) -> None:
-    with opened(page, scheme="dark" if scheme == "dark" else "light") as browser:
+def test_text_and_lines_have_contrast(chromium: Browser, page: Path, scheme: str) -> None:
+    with opened(chromium, page, scheme="dark" if scheme == "dark" else "light") as browser:
         contrasts = browser.ask(CONTRASTS)
     assert min(contrasts["text"]) >= 4.5
     assert min(contrasts["lines"]) >= 3
 
 
-def test_dark_mode_is_dark_and_print_is_white(page: Path) -> None:
+def test_dark_mode_is_dark_and_print_is_white(chromium: Browser, page: Path) -> None:
     colour = "getComputedStyle(document.body).backgroundColor"
-    with opened(page, scheme="dark") as browser:
+    with opened(chromium, page, scheme="dark") as browser:
         assert browser.ask(colour) == "rgb(18, 23, 30)"
-    with opened(page, scheme="dark", media="print") as browser:
+    with opened(chromium, page, scheme="dark", media="print") as browser:
         assert browser.ask(colour) == "rgb(255, 255, 255)"
 
 
-def test_print_shows_collapsed_parts(page: Path) -> None:
-    with opened(page, width=760) as browser:
+def test_print_shows_collapsed_parts(chromium: Browser, page: Path) -> None:
+    with opened(chromium, page, width=760) as browser:
         assert browser.ask(HIDDEN) > 0
         browser.page.emulate_media(media="print")
         assert browser.ask(HIDDEN) == 0
 
 
-def test_the_keyboard_moves_through_it_and_opens_parts(page: Path) -> None:
-    with opened(page) as browser:
+def test_the_keyboard_moves_through_it_and_opens_parts(chromium: Browser, page: Path) -> None:
+    with opened(chromium, page) as browser:
         browser.page.keyboard.press("Tab")
         assert browser.ask("document.activeElement.textContent") == "Scores"
         browser.page.locator("summary", has_text="All scores").first.focus()
