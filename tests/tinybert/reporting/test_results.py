@@ -154,9 +154,8 @@ def test_stages_of_one_machine_are_one_entry() -> None:
 def test_every_training_and_evaluation_has_a_machine(reported_two: Path) -> None:
     (machine,) = json.loads((reported_two / "reports/machines.json").read_text())
     assert len(machine["stages"]) == 1 + 2 + 2 * 3 + 2 * 3 + 2 * 3
-    assert {"distill@tiny", "teach@library", "finetune_student@library-tiny", "evaluate@answers-small"} <= set(
-        machine["stages"]
-    )
+    expected = {"distill@tiny", "teach@library", "finetune_student@library-tiny", "evaluate@answers-small"}
+    assert expected <= set(machine["stages"])
 
 
 def test_a_machine_is_described_by_what_this_process_uses() -> None:
