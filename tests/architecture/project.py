@@ -6,6 +6,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from ruamel.yaml import YAML
 from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 from stages.pipeline import plan
-from stages.pipeline.closure import PACKAGES, Code
+from stages.pipeline.closure import PACKAGES, Closure, Code
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "[core]\nno_scm = true\nanalytics = false\ncheck_update = false\nsite_cache_dir = {site}\n"
@@ -33,6 +34,17 @@ class CodeReadOnce(Code):
     """Code that reads a file again only where its content is new: a test changes one file of them all."""
 
     known: ClassVar[dict[tuple[str, str, bytes], Any]] = {}
+
+    def __init__(self, root: Path = Path()) -> None:
+        """While the files in `root` stay as they are."""
+        super().__init__(root)
+        self._closure, self._direct = cache(super().closure), cache(super()._direct_dependencies)
+
+    def closure(self, script: str, *, kind: str | None = None) -> Closure:
+        return self._closure(script, kind=kind)
+
+    def _direct_dependencies(self, file: str, kind: str | None) -> list[str]:
+        return self._direct(file, kind)
 
     def _read_hash(self, file: str) -> str:
         return self._once("hash", file, super()._read_hash)
@@ -119,19 +131,19 @@ class Project:
     @contextmanager
     def appended(self, file: str, text: str) -> Iterator[None]:
         """The project with a longer file, for a while."""
-        path = self.folder / file
+        path, code = self.folder / file, self.code
         before = path.read_bytes()
-        self._write(path, before + text.encode())
+        self._write(path, before + text.encode(), CodeReadOnce(self.folder))
         try:
             yield
         finally:
-            self._write(path, before)
+            self._write(path, before, code)
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, path: Path, content: bytes, code: Code) -> None:
         path.write_bytes(content)
         self._forget(path)
         if path.relative_to(self.folder).parts[0] in PACKAGES:
-            self.code = CodeReadOnce(self.folder)
+            self.code = code
             self.write(self.parameters)
 
     def dirty(self) -> set[str]:

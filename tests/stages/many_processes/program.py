@@ -18,7 +18,6 @@ from stages import finetune_student
 from stages.pipeline.stage import Run, run
 from tests.stages.many_processes import tiny
 from tinybert.distillation import general
-from tinybert.errors import InputError
 from tinybert.finetuning import fit
 from tinybert.pretraining import mlm
 from tinybert.training import resume
@@ -46,8 +45,6 @@ def main(p: Parameters, run: Run) -> None:
 
 
 def _fail(reason: str, *, first: bool) -> None:
-    if reason == "input":
-        raise InputError("row 3: expected a text, got nothing")
     if reason == "disk":
         raise OSError(28, "No space left on device", "models/teacher")
     if first:
