@@ -16,7 +16,7 @@ from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.distillation.general import distill
 from tinybert.distillation.projections import load_projections, save_projections
 from tinybert.files import write_curve, write_json
-from tinybert.model.checkpoint import load_checkpoint, require_positions, save
+from tinybert.model.checkpoint import has_mlm_head, load_checkpoint, require_positions, save
 from tinybert.model.size import count_parameters
 from tinybert.pretraining.mlm import heldout_mlm_scores
 from tinybert.pruning.layers import choose_layers
@@ -57,7 +57,8 @@ def main(p: Parameters, run: Run) -> None:
         return
     models = {"student": student, "teacher": teacher}
     # Without these losses the vocabulary is not distilled, and the teacher needs no MLM head.
-    scored = models if options.losses.prediction or options.losses.hard else {}
+    of_the_head = options.losses.prediction or options.losses.hard
+    scored = models if of_the_head and same and has_mlm_head(teacher) else {}
     scores = {name: heldout_mlm_scores(model, heldout, tokenizer=tokenizer)
               for name, model in scored.items()}  # fmt: skip
     sizes = {name: count_parameters(model)["parameters"] for name, model in models.items()}

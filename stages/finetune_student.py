@@ -112,11 +112,11 @@ class _Teaching:
 
     def with_logits(self) -> list[Feature]:
         """The features, with the teacher's logits."""
-        if self._vocabulary:
-            logits = self._scorer.logits(self._teacher, self._vocabulary.features(self._features))
-            attach_logits(self._features, self._vocabulary.own_pieces(logits, self._features))
-        else:
-            attach_logits(self._features, read_logits(self._taught / "logits.safetensors"))
+        logits, scorer = read_logits(self._taught / "logits.safetensors"), self._scorer
+        if self._vocabulary and logits[0].ndim > 1:  # of the teacher's tokens
+            logits = scorer.logits(self._teacher, self._vocabulary.features(self._features))
+            logits = self._vocabulary.own_pieces(logits, self._features, of_last=scorer.task.OF_LAST_PIECE)
+        attach_logits(self._features, logits)
         return self._features
 
     def distill_intermediate(self, student: Any, *, rule: LayerMap, state: TrainState) -> None:

@@ -1,7 +1,8 @@
 """Training texts of the tasks named, packed as the corpus is, for students to be distilled on.
 
 In: data/tasks, models/tokenizer. Out: data/task_texts, with train.npy, [blocks, sequence_length], and task_texts.json.
-A task that is not named changes no byte of it, so that nothing else runs again for a new task.
+A task that is not named changes no byte of it, so that nothing else runs again for a new task. For the same reason
+only texts that the named tasks are scored on are left out.
 """
 
 from pathlib import Path
@@ -30,7 +31,7 @@ def main(p: Parameters, run: Run) -> None:
     with atomic_folder("data/task_texts") as folder:
         blocks = pack_stream(kept, tokenizer=tokenizer, sequence_length=length)
         count = write_blocks(folder / "train.npy", blocks, sequence_length=length, dtype=block_dtype(tokenizer))
-        if kept and not count:
+        if p.task_texts.tasks and not count:
             raise InputError(f"params.yaml: task_texts.tasks have too little text for one block of {length} tokens")
         counts = {"texts": len(kept), "equal_to_validation_or_test": len(texts) - len(kept), "blocks": count}
         write_json(folder / "task_texts.json", counts)

@@ -85,6 +85,8 @@ def fitting(teacher: BertConfig, budget: Budget, *, depths: Iterable[int] | None
         raise InputError(f"--layers {depths[-1]}: the teacher has {teacher.num_hidden_layers}")
     if budget.length > teacher.max_position_embeddings:
         raise InputError(f"--length {budget.length}: the teacher has {teacher.max_position_embeddings} positions")
+    if (budget.vocab_size or 0) > teacher.vocab_size:
+        raise InputError(f"--vocab-size {budget.vocab_size}: the teacher has {teacher.vocab_size} entries")
     students = [student for depth in depths if (student := widest(teacher, budget, depth=depth))]
     if not students:
         raise InputError(f"no student of {depths} layers has {budget.size:,} {budget.unit.replace('_', '-')} or fewer")

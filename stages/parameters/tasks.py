@@ -226,7 +226,6 @@ def _pair_problems(name: str, task: Task, teaching: Teaching) -> Iterator[str]:
     kind = task_rows(task.kind)
     texts = kind.input_columns(kind.Columns.model_validate(task.data.columns))
     if teaching.new_pairs and len(texts) < 2:
-        yield (
-            f"tasks.{name}.teaching.new_pairs: expected 0, got {teaching.new_pairs}: a row of this task has one text, "
-            f"{texts[0]}"
-        )
+        place = f"tasks.{name}" if "new_pairs" in task.teaching else "finetuning"
+        got = teaching.new_pairs
+        yield f"{place}.teaching.new_pairs: expected 0, got {got}: a row of {name} has one text, {texts[0]}"

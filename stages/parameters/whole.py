@@ -76,15 +76,43 @@ def _cross_checks(whole: Whole, tasks: Tasks) -> Iterator[str]:
     if whole.initialize.source == "data/corpus" and scratch is None:
         yield "initialize.scratch: is null, but initialize.source is the corpus: a new model needs its shape"
     yield from _length_doublings(whole)
-    for number, task in enumerate(whole.task_texts.tasks):
-        if task not in whole.tasks:
-            yield f"task_texts.tasks.{number}: expected a task of section tasks, got {task!r}"
+    yield from _task_texts(whole)
+    yield from _vocabularies(whole)
     yield from _relation_losses(whole, tasks)
     if scratch:
         for name, student in whole.students.items():
             yield from _fits_teacher(f"students.{name}", student, scratch)
         yield from _attention_losses(whole, tasks, scratch)
         yield from _positions(whole, tasks, scratch)
+
+
+def _task_texts(whole: Whole) -> Iterator[str]:
+    section, batch_size = whole.task_texts, whole.distill.batch_size
+    for number, task in enumerate(section.tasks):
+        if task not in whole.tasks:
+            yield f"task_texts.tasks.{number}: expected a task of section tasks, got {task!r}"
+    blocks = round(section.share * batch_size)
+    if section.tasks and not 0 < blocks < batch_size:
+        yield (
+            f"task_texts.share: is {section.share}, which makes {blocks} of the {batch_size} blocks of a step "
+            "(distill.batch_size); expected a share that leaves one or more for each of corpus and tasks"
+        )
+
+
+def _vocabularies(whole: Whole) -> Iterator[str]:
+    """A student's own vocabulary is a part of its teacher's, and has no logits that compare with the teacher's."""
+    losses = whole.distill.losses.model_dump() if whole.distill.steps else {}
+    of_the_head = [name for name in ("prediction", "hard") if losses.get(name)]
+    for name, student in whole.students.items():
+        size, place = student.vocab_size, f"students.{name}.vocab_size"
+        if size and of_the_head:
+            yield (
+                f"{place}: expected null, got {size}: distill.losses.{of_the_head[0]} compares MLM logits over the "
+                "teacher's vocabulary; set it to 0"
+            )
+        largest = whole.initialize.scratch.vocab_size if whole.initialize.scratch else size
+        if size and largest and size > largest:
+            yield f"{place}: is {size}, but the teacher's (initialize.scratch.vocab_size) is {largest}"
 
 
 def _length_doublings(whole: Whole) -> Iterator[str]:

@@ -25,7 +25,7 @@ TABLE = {
     "shrink": SHRUNK,
     "students.S": SHRUNK,
     "students.S.teacher_layers": GENERAL,
-    "task_texts": f"task_texts {GENERAL}",
+    "task_texts": f"task_texts {SHRUNK}",
     "distill": GENERAL,
     "finetuning.teacher": TEACHER,
     "finetuning.teaching": TAUGHT,

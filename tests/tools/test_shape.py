@@ -81,9 +81,11 @@ def test_heads_stay_until_each_would_have_too_few_channels(teacher: Path) -> Non
 
 
 def test_another_vocabulary_counts_instead_of_the_teachers(teacher: Path) -> None:
-    budgets = (Budget("parameters", 400_000, LENGTH, size) for size in (None, 2000))
+    budgets = (Budget("parameters", 400_000, LENGTH, size) for size in (None, 50))
     (own,), (other,) = (fitting(read_teacher(teacher), budget, depths=[2]) for budget in budgets)
-    assert own.hidden_size > other.hidden_size and other.vocab_size == 2000
+    assert own.vocab_size is None and other.vocab_size == 50 and other.hidden_size >= own.hidden_size
+    sizes = [shape.sizes(read_teacher(teacher), student, LENGTH)["parameters"] for student in (own, other)]
+    assert sizes[0] - sizes[1] == (199 - 50) * own.hidden_size
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,7 @@ def test_another_vocabulary_counts_instead_of_the_teachers(teacher: Path) -> Non
         (Budget("parameters", 500, LENGTH), None, r"no student of \[1, 2, 4\] layers has 500 parameters or fewer"),
         (Budget("multiply_adds", 9, LENGTH), [3], r"no student of \[3\] layers has 9 multiply-adds or fewer"),
         (Budget("parameters", 10**6, LENGTH), [2, 5], "--layers 5: the teacher has 4"),
+        (Budget("parameters", 10**6, LENGTH, 200), None, "--vocab-size 200: the teacher has 199 entries"),
         (Budget("parameters", 10**6, 41), None, "--length 41: the teacher has 40 positions"),
     ],
 )

@@ -152,10 +152,13 @@ def distill(
 
     `projections` are those of `projections.projections_from`, `teacher_layers` those of `pruning.layers.choose_layers`.
     `weights` are by the names of `intermediate.LOSSES` and of OF_THE_HEAD, "prediction" softened by `temperature`; a
-    loss that they lack is not computed. `student_tokenizer` is the student's where it is not `tokenizer`, that of the
-    teacher and the blocks: then losses compare words. The other arguments are those of `train`. Raises InputError where
-    the teacher has no MLM head to learn from, or numbers of heads or two vocabularies do not allow a loss.
+    loss that they lack is not computed; without `steps` nothing is. `student_tokenizer` is the student's where it is
+    not `tokenizer`, that of the teacher and the blocks: then losses compare words. The other arguments are those of
+    `train`. Raises InputError where the teacher has no MLM head to learn from, or where numbers of heads or the two
+    vocabularies do not allow a loss.
     """
+    if not steps:
+        return []
     _require_mlm_head(teacher, weights)
     prediction, hard = (weights.get(name, 0.0) for name in OF_THE_HEAD)
     accelerator, state = accelerator or set_up(), state or TrainState()

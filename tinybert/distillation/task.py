@@ -66,6 +66,10 @@ def task_targets(
     return states.cloned()
 
 
+IMPOSSIBLE = -1e9
+"""A logit without probability, finite so that 0 * log 0 stays 0."""
+
+
 @dataclass(frozen=True)
 class TeacherVocabulary:
     """What turns a student's tokens into those of a teacher with another vocabulary."""
@@ -100,28 +104,41 @@ class TeacherVocabulary:
         }
 
     def features(self, features: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The features in the teacher's tokens."""
-        return [self._feature(feature)[0] for feature in features]
+        """The features in the teacher's tokens, those beyond its positions cut off."""
+        return [self._feature(feature) for feature in features]
 
-    def own_pieces(self, logits: Sequence[np.ndarray], features: Sequence[dict[str, Any]]) -> list[np.ndarray]:
+    def own_pieces(
+        self, logits: Sequence[np.ndarray], features: Sequence[dict[str, Any]], *, of_last: Sequence[int]
+    ) -> list[np.ndarray]:
         """The teacher's logits of its `features`, those for each token [T, C] by the student's tokens [L, C].
 
-        Of a word the first pieces match the first, and the last the last.
+        A word's logits are those of its first piece, but in the columns `of_last` those of its last. They go to the
+        same piece of the student's; other pieces get IMPOSSIBLE, as has a word that the teacher's positions cut off.
         """
         if logits[0].ndim == 1:
             return [*logits]
-        return [rows[self._feature(feature)[1]] for rows, feature in zip(logits, features, strict=True)]
+        return [self._own(rows, feature, of_last) for rows, feature in zip(logits, features, strict=True)]
 
-    def _feature(self, feature: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
+    def _feature(self, feature: dict[str, Any]) -> dict[str, Any]:
         words = self.retokenizer(feature["input_ids"])
-        own, theirs = (np.bincount(index) for index in (words.source_words, words.target_words))
-        starts, ends = theirs.cumsum() - theirs, theirs.cumsum() - 1
-        place = np.arange(len(words.source_words)) - (own.cumsum() - own)[words.source_words]
-        is_last = place == own[words.source_words] - 1
-        matching = np.minimum(starts[words.source_words] + place, ends[words.source_words])
-        matching[is_last & (place > 0)] = ends[words.source_words][is_last & (place > 0)]
-        types = np.array(feature["token_type_ids"])[(own.cumsum() - 1)[words.target_words]]
-        return feature | {"input_ids": words.ids, "token_type_ids": types.tolist()}, matching
+        types = np.array(feature["token_type_ids"])[_last_pieces(words.source_words)[words.target_words]]
+        return feature | {"input_ids": words.ids[: self.longest], "token_type_ids": types[: self.longest].tolist()}
+
+    def _own(self, rows_TC: np.ndarray, feature: dict[str, Any], of_last: Sequence[int]) -> np.ndarray:
+        words = self.retokenizer(feature["input_ids"])
+        own_LC = np.full((len(words.source_words), rows_TC.shape[1]), IMPOSSIBLE, rows_TC.dtype)
+        last = [_last_pieces(index) for index in (words.source_words, words.target_words)]
+        first = [np.concatenate([[0], places[:-1] + 1]) for places in last]
+        for column in range(rows_TC.shape[1]):
+            own, theirs = last if column in of_last else first
+            whole = theirs < len(rows_TC)
+            own_LC[own[whole], column] = rows_TC[theirs[whole], column]
+        return own_LC
+
+
+def _last_pieces(words: np.ndarray) -> np.ndarray:
+    """The place of each word's last piece, from the word of each piece."""
+    return np.bincount(words).cumsum() - 1
 
 
 def task_deviations(

@@ -1,7 +1,7 @@
 """Inner states by word, where student and teacher cut the same words into different pieces.
 
-The state of a word is that of its last piece, which has seen the others; its query, key and value are the means of its
-pieces', so that the attention score of two words is the mean over the scores of their pieces.
+The state of a word is that of its last piece, which has seen the others. Its embedding, query, key and value are the
+means of its pieces', so that the attention score of two words is the mean over the scores of their pieces.
 B batch, L length of one side, W words of the longest row, H width.
 """
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tinybert.data.retokenizing import Retokenized, Retokenizer
-from tinybert.distillation.teacher import States
+from tinybert.distillation.teacher import EMBEDDING, States
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def _words(rows: Sequence[np.ndarray], whole: Sequence[int], *, length: int, wid
 
 def by_word(states: States, words: Words) -> States:
     """The states [B, W, H] of each word."""
-    hidden = {n: _at(state, words.last_BW) for n, state in states.hidden.items()}
+    hidden = {n: _means(state, words) if n == EMBEDDING else _at(state, words.last_BW)
+              for n, state in states.hidden.items()}  # fmt: skip
     means = (
         {n: _means(state, words) for n, state in part.items()} for part in (states.query, states.key, states.value)
     )

@@ -72,9 +72,12 @@ def reduce_embeddings(model: BertForPreTraining, kept: Sequence[int], *, pad_tok
 
 
 def unknown_share(frequencies_V: np.ndarray, tokenizer: BertTokenizer, reduced: BertTokenizer) -> float:
-    """The share of tokens, by `frequencies_V`, whose characters the reduced vocabulary has not all."""
+    """The share of tokens, by `frequencies_V`, that the reduced vocabulary cannot spell."""
     known = reduced.get_vocab()
-    spelt = {piece for piece in known if len(piece.removeprefix(CONTINUES)) == 1}
-    lost = (n for piece, n in tokenizer.get_vocab().items()
-            if piece not in known and not {*piece.removeprefix(CONTINUES)} <= spelt)  # fmt: skip
+
+    def spelt(piece: str) -> bool:
+        first, rest = (piece[:3], piece[3:]) if piece.startswith(CONTINUES) else (piece[:1], piece[1:])
+        return piece in known or (first in known and all(CONTINUES + letter in known for letter in rest))
+
+    lost = (n for piece, n in tokenizer.get_vocab().items() if not spelt(piece))
     return float(sum(frequencies_V[n] for n in lost))

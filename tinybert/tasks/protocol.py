@@ -89,6 +89,10 @@ class TaskModel(Protocol):
     def HEAD(self) -> type:
         """The class of Transformers by which a user loads a finished model."""
 
+    @property
+    def OF_LAST_PIECE(self) -> tuple[int, ...]:
+        """Columns of logits [L, C] that speak of the word that ends at a token; the others of one that begins there."""
+
     def build(self, checkpoint: str | Path, *, labels: list[str], seed: int) -> BertPreTrainedModel:
         """The BERT in a local folder with a head for these labels; a missing head is drawn from `seed`."""
 

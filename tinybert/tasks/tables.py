@@ -23,10 +23,9 @@ def read_rows(folder: Path, split: str) -> list[dict]:
 def read_texts(folder: Path, split: str) -> Iterator[str]:
     """The texts of a split of any kind of task, row by row; the words of a row are joined."""
     for row in read_rows(folder, split):
-        for column in TEXTS:
-            value = row.get(column)
-            if value:
-                yield value if isinstance(value, str) else " ".join(value)
+        assert row.keys() & {*TEXTS}, f"{folder}: no column of {TEXTS}"
+        for value in filter(None, map(row.get, TEXTS)):
+            yield value if isinstance(value, str) else " ".join(value)
 
 
 def write_labels(folder: Path, labels: list[str]) -> None:

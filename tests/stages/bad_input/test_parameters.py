@@ -56,6 +56,15 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "got 'middle'"),
     "an unknown method of pruning": ({"students.small.method": "magnitude"},
         "students.small.method: expected 'rotation', 'importance', 'first' or 'random', got 'magnitude'"),
+    "a vocabulary of its own under losses of the MLM head": ({"students.small.vocab_size": 4000},
+        "students.small.vocab_size: expected null, got 4000: distill.losses.prediction compares MLM logits over the "
+        "teacher's vocabulary; set it to 0"),
+    "more entries than the teacher has": (
+        {"students.small.vocab_size": 9000, "distill.losses.prediction": 0},
+        "students.small.vocab_size: is 9000, but the teacher's (initialize.scratch.vocab_size) is 8192"),
+    "a share of task texts that is no block": ({"task_texts": {"tasks": ["library"], "share": 0.02}},
+        "task_texts.share: is 0.02, which makes 0 of the 16 blocks of a step (distill.batch_size); "
+        "expected a share that leaves one or more for each of corpus and tasks"),
     "texts of a task that is not there": ({"task_texts.tasks": ["library", "libary"]},
         "task_texts.tasks.1: expected a task of section tasks, got 'libary'"),
     "layers that the teacher does not have": ({"students.small.teacher_layers": [1, 4]},
@@ -125,7 +134,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "tasks.library.teacher: expected a valid dictionary, got 3"),
     "new pairs of rows with one text": (
         {"finetuning.teaching.new_pairs": 2, "tasks.library.teaching": {"new_pairs": 0}},
-        "tasks.entities.teaching.new_pairs: expected 0, got 2: a row of this task has one text, words"),
+        "finetuning.teaching.new_pairs: expected 0, got 2: a row of entities has one text, words"),
     "new pairs that are no number": ({"tasks.library.teaching": {"new_pairs": "many"}},
         "tasks.library.teaching.new_pairs: expected a valid integer, got 'many'"),
     "unlabelled rows that DVC does not watch": ({"tasks.library.data.unlabelled": {"source": "data/raw/documentation"}},

@@ -14,7 +14,7 @@ from tinybert.data.tokenizer import build_tokenizer
 from tinybert.distillation.general import distill
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import projections_from
-from tinybert.distillation.task import TaskIntermediateDistillation, TeacherVocabulary, task_targets
+from tinybert.distillation.task import IMPOSSIBLE, TaskIntermediateDistillation, TeacherVocabulary, task_targets
 from tinybert.distillation.teacher import EMBEDDING, States
 from tinybert.distillation.words import align, by_word
 from tinybert.errors import InputError
@@ -51,8 +51,9 @@ def test_a_word_that_is_cut_through_is_not_compared(longest: int, words: int) ->
 def test_a_words_state_is_its_last_pieces_and_its_scores_are_the_mean_over_pieces() -> None:
     words = align(IDS, IDS != 0, Retokenizer(TEACHERS, OWN), pad_token_id=0, longest=9).target
     hidden, query, key = (torch.randn(2, 7, 6) for _ in range(3))
-    states = by_word(States({EMBEDDING: hidden}, {0: query}, {0: key}, {}), words)
-    assert torch.equal(states.hidden[EMBEDDING][0], hidden[0, [0, 4, 5, 6]])
+    states = by_word(States({EMBEDDING: key, 0: hidden}, {0: query}, {0: key}, {}), words)
+    assert torch.equal(states.hidden[0][0], hidden[0, [0, 4, 5, 6]])
+    torch.testing.assert_close(states.hidden[EMBEDDING][0, 1], key[0, 1:5].mean(0))
     scores = query[0] @ key[0].T
     expected = scores[1:5, 5].mean(), scores[1:5, 1:5].mean(), scores[0, 6]
     found = states.query[0][0] @ states.key[0][0].T
@@ -129,12 +130,15 @@ def test_the_losses_on_a_tasks_rows_are_the_same_too(
         torch.testing.assert_close(found[name], loss, msg=name)
 
 
-def test_a_teachers_logits_go_to_the_first_and_the_last_pieces_of_a_word() -> None:
-    """[CLS] abc##d b [SEP]: two pieces of the teacher's are four of the student's."""
-    vocabulary = TeacherVocabulary(Retokenizer(OWN, TEACHERS), pad_token_id=0, longest=32)
+@pytest.mark.parametrize("longest", [32, 4])
+def test_a_teachers_logits_go_to_the_first_and_the_last_pieces_of_a_word(longest: int) -> None:
+    """[CLS] abc##d b [SEP]: two pieces of the teacher's are four of the student's. With four positions [SEP] is cut."""
+    vocabulary = TeacherVocabulary(Retokenizer(OWN, TEACHERS), pad_token_id=0, longest=longest)
     feature = {"row": 0, "input_ids": [2, 5, 7, 8, 9, 6, 3], "token_type_ids": [0, 0, 0, 0, 0, 1, 1]}
     (theirs,) = vocabulary.features([feature])
-    assert theirs == {"row": 0, "input_ids": [2, 5, 11, 7, 3], "token_type_ids": [0, 0, 0, 1, 1]}
-    (logits,) = vocabulary.own_pieces([np.arange(5)[:, None] * np.ones(2)], [feature])
-    assert logits[:, 0].tolist() == [0, 1, 2, 2, 2, 3, 4]
-    assert vocabulary.own_pieces([np.array([1.0, 2.0])], [feature])[0].tolist() == [1, 2]
+    assert theirs["input_ids"] == [2, 5, 11, 7, 3][:longest] and theirs["token_type_ids"] == [0, 0, 0, 1, 1][:longest]
+    (logits,) = vocabulary.own_pieces([np.arange(5.0)[:longest, None] * np.ones(2)], [feature], of_last=(1,))
+    no, end = IMPOSSIBLE, 4 if longest > 4 else IMPOSSIBLE
+    assert logits[:, 0].tolist() == [0, 1, no, no, no, 3, end]
+    assert logits[:, 1].tolist() == [0, no, no, no, 2, 3, end]
+    assert vocabulary.own_pieces([np.array([1.0, 2.0])], [feature], of_last=())[0].tolist() == [1, 2]

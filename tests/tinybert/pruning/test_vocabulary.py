@@ -70,4 +70,6 @@ def test_embeddings_are_the_teachers_rows_and_the_logits_its_columns(teacher: Be
 
 def test_what_cannot_be_spelt_is_counted_as_unknown() -> None:
     reduced = reduce_tokenizer(TOKENIZER, [ID[piece] for piece in (*SPECIAL, "a", "##a", "b", "##b")])
+    without = reduce_tokenizer(TOKENIZER, [ID[piece] for piece in (*SPECIAL, "a", "##a", "b")])
+    assert unknown_share(shares(ab=5, a=3, b=2), TOKENIZER, without) == pytest.approx(0.5)
     assert unknown_share(shares(ab=5, abc=2, ccc=1, **{"##bb": 2}), TOKENIZER, reduced) == pytest.approx(0.3)

@@ -20,6 +20,7 @@ from tinybert.tasks.encoding import (
 )
 
 HEAD = AutoModelForSequenceClassification
+OF_LAST_PIECE = ()
 logits = output_logits
 
 

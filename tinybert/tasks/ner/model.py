@@ -24,6 +24,7 @@ from tinybert.tasks.encoding import (
 )
 
 HEAD = AutoModelForTokenClassification
+OF_LAST_PIECE = ()
 logits = output_logits
 NO_TAG = -100
 """The label of a token that no tag is predicted at; that of a word without a gold tag is NO_LABEL."""

@@ -23,6 +23,7 @@ from tinybert.tasks.encoding import (
 )
 
 HEAD = AutoModelForQuestionAnswering
+OF_LAST_PIECE = (1,)
 IMPOSSIBLE = -1e9  # a logit without probability, finite so that 0 * log 0 stays 0
 
 

@@ -14,6 +14,7 @@ from tinybert.model.checkpoint import label_config, load_with_head
 from tinybert.tasks.encoding import count_examples, encode_texts, output_logits, pad_inputs, pad_teacher_logits
 
 HEAD = AutoModelForSequenceClassification
+OF_LAST_PIECE = ()
 logits = output_logits
 
 
