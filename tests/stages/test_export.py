@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from transformers import BertConfig, BertForSequenceClassification
 
 from stages import export
-from stages.export import _max_logit_diff, _of_all_lengths, _require_close, _require_kept
+from stages.export import _compare, _max_logit_diff, _of_all_lengths, _require_close, _require_kept
 from stages.pipeline.stage import Run
 from tests.tiny_bert import CONFIG
 from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
@@ -49,6 +50,12 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def compared(torch: float, int8: float, *, noise: float = 0.0) -> dict[str, Any]:
+    """What `compare` gives, with an interval of the difference that is as wide as the noise on both sides."""
+    interval = [int8 - torch - noise, int8 - torch + noise]
+    return {"torch": {"score": torch}, "int8": {"score": int8, "difference_interval": interval}}
+
+
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, int8: Mapping[str, float]) -> dict[str, Any]:
     """export.json, where PyTorch scores 0.9 on every split and the int8 model what `int8` says."""
     split_of: dict[int, str] = {}
@@ -59,11 +66,13 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, int8: Mapping[str, float]
             split_of[id(data)] = split
             return data
 
-        def scores(self, model: Any, data: Encoded) -> dict[str, float]:
-            return {"accuracy": int8[split_of[id(data)]] if isinstance(model, OnnxModel) else 0.9}
+    def scripted(scorer: Any, models: Any, data: Encoded, *, metric: str) -> dict[str, Any]:
+        assert isinstance(models["int8"], OnnxModel)
+        return compared(0.9, int8[split_of[id(data)]])
 
     monkeypatch.chdir(folder)
     monkeypatch.setattr(export, "Scorer", Scripted)
+    monkeypatch.setattr(export, "_compare", scripted)
     export.main(export.Parameters.model_validate(PARAMETERS), Run("t-s", folder / "resume"))
     return json.loads(Path("models/tasks/t/onnx/s/export.json").read_text())
 
@@ -84,16 +93,28 @@ def test_one_that_falls_on_test_alone_is_accepted_with_its_score_on_validation(
 
 
 def test_a_score_that_falls_by_more_than_the_limit_or_is_not_a_number_is_refused() -> None:
-    _require_kept({"torch": 0.9, "int8": 0.8950}, metric="accuracy", at_most=0.01)
-    _require_kept({"torch": 0.9, "int8": 0.95}, metric="accuracy", at_most=0.0)
+    _require_kept(compared(0.9, 0.8950), metric="accuracy", at_most=0.01)
+    _require_kept(compared(0.9, 0.95), metric="accuracy", at_most=0.0)
+    _require_kept(compared(0.9, 0.86, noise=0.03), metric="accuracy", at_most=0.0101)
     with pytest.raises(InputError) as caught:
-        _require_kept({"torch": 0.9, "int8": 0.88}, metric="accuracy", at_most=0.01)
+        _require_kept(compared(0.9, 0.86, noise=0.025), metric="accuracy", at_most=0.01)
     assert str(caught.value) == (
         "params.yaml: export.max_metric_drop: expected accuracy of the int8 ONNX model on validation at most 0.01 "
-        "below PyTorch's, got 0.8800 and 0.9000"
+        "below PyTorch's, got 0.8600 and 0.9000, a drop of at least 0.0150 with 95 % confidence"
     )
     with pytest.raises(InputError):
-        _require_kept({"torch": 0.9, "int8": float("nan")}, metric="pearson", at_most=0.01)
+        _require_kept(compared(0.9, float("nan")), metric="pearson", at_most=0.01)
+
+
+def test_pytorch_and_int8_are_compared_on_the_same_rows(student: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(student)
+    scorer = Scorer("classification", data=Path("data/tasks/t"), checkpoint=Path("models/tasks/t/students/s"),
+                    encoding={"max_length": 16}, decoding={}, accelerator=Accelerator(cpu=True))  # fmt: skip
+    model = scorer.task.build("models/tasks/t/students/s", labels=LABELS, seed=0)
+    data = scorer.read("validation")
+    found = _compare(scorer, {"torch": model, "int8": model}, data, metric="accuracy")
+    assert found["torch"]["score"] == round(scorer.scores(model, data)["accuracy"], 5)
+    assert found["int8"]["difference_interval"] == [0.0, 0.0]
 
 
 def test_a_difference_is_the_largest_over_inputs_of_any_shape() -> None:
