@@ -3,7 +3,7 @@
 `dvc status` needs the data, and `dvc repro --dry --allow-missing` has no verdict in its exit code. Here a missing file
 counts as what its stage has recorded, and a present one is hashed. The plan is computed in memory, so that an edited
 comment is no misfit. Not checked: whether a stage that reads a part of another's output folder has read the part that
-is recorded now.
+is recorded now. Of a folder that holds output folders of other stages, size and number of files are compared.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def misfits(repo: Repo) -> Iterator[str]:
     outputs = [out for stage in repo.index.stages for out in stage.outs]
     recorded = {out.fs_path: str(out.hash_info.value) for out in outputs if out.hash_info} | planned
     for name, stage in stages.items():
-        for problem in _problems(stage, entries[name], recorded) if name in entries else ["has never run"]:
+        for problem in _problems(stage, entries[name], recorded, outputs) if name in entries else ["has never run"]:
             yield f"{name}: {problem}"
     for name in entries.keys() - stages.keys():
         yield f"{name}: is in dvc.lock but not in dvc.yaml; `python -m tools.tidy` removes it"
@@ -65,7 +65,7 @@ def _planned() -> Recorded:
     return hashes | {folder: str(_folder_of_outputs(folder, hashes)) for folder in folders}
 
 
-def _problems(stage: PipelineStage, entry: dict[str, Any], recorded: Recorded) -> Iterator[str]:
+def _problems(stage: PipelineStage, entry: dict[str, Any], recorded: Recorded, outputs: list[Output]) -> Iterator[str]:
     if stage.cmd_changed:
         yield "its command changed"
     yield from _not_declared(stage, entry)
@@ -77,7 +77,7 @@ def _problems(stage: PipelineStage, entry: dict[str, Any], recorded: Recorded) -
     for dependency in stage.deps:
         if isinstance(dependency, ParamsDependency):
             yield from _parameters(dependency)
-        elif (problem := _differs(dependency, recorded)) is not None:
+        elif (problem := _differs(dependency, recorded, outputs)) is not None:
             yield f"{dependency} {problem}"
     for out in stage.outs:
         if not out.hash_info:
@@ -102,10 +102,13 @@ def _not_declared(stage: PipelineStage, entry: dict[str, Any]) -> Iterator[str]:
     yield from (f"{name} is recorded and not declared any more" for name in recorded)
 
 
-def _differs(dependency: Output, recorded: Recorded) -> str | None:
+def _differs(dependency: Output, recorded: Recorded, outputs: list[Output]) -> str | None:
     """How a file or folder that a stage read differs from the current one, or from what its stage has recorded."""
     if not dependency.hash_info:
         return "is not recorded"
+    parts = [out for out in outputs if PurePath(dependency.fs_path) in PurePath(out.fs_path).parents]
+    if any(out.hash_info and str(out.hash_info.value).endswith(".dir") for out in parts):
+        return _differs_in_size(dependency, parts)
     expected = recorded.get(dependency.fs_path) or _folder_of_outputs(dependency.fs_path, recorded)
     if expected is not None:
         changed = expected != str(dependency.hash_info.value)
@@ -113,6 +116,18 @@ def _differs(dependency: Output, recorded: Recorded) -> str | None:
     if any(PurePath(path) in PurePath(dependency.fs_path).parents for path in recorded):
         return None
     return {"modified": "changed", "deleted": "is missing"}.get(dependency.workspace_status().get(str(dependency), ""))
+
+
+def _differs_in_size(folder: Output, parts: list[Output]) -> str | None:
+    """Whether what a stage read of a folder has another size, or other files, than its parts have now."""
+    sizes = [sum(numbers) for numbers in zip(*map(_size, parts), strict=True)]
+    return None if sizes == _size(folder) else "is not what was read: its stages have written it again"
+
+
+def _size(out: Output) -> list[int]:
+    """Bytes and files, as recorded."""
+    meta = out.meta or Meta()
+    return [meta.size or 0, meta.nfiles or 1]
 
 
 def _folder_of_outputs(folder: str, recorded: Recorded) -> str | None:

@@ -103,6 +103,10 @@ def test_the_real_pipeline_is_checked_in_a_clone_without_data(quick: Path, tmp_p
     file.write_text(code)
     edit(clone, {"students.small.num_hidden_layers": 1})
     assert refused_stages(clone) == {"shrink@small", "report"}
+    with edited(clone, "dvc.lock") as content:
+        content["stages"]["prepare_task@library"]["outs"][0]["size"] += 1
+    line = "  task_texts: data/tasks is not what was read: its stages have written it again"
+    assert line in refused_lines(clone)
 
 
 def refused_stages(project: Path) -> set[str]:
