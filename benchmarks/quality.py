@@ -121,7 +121,7 @@ def main() -> None:
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
         with ROWS.open("a") as file:
             file.write(json.dumps({"group": arguments.group, "name": name, "commit": commit, **row, **measured}) + "\n")
-    PAGE.write_text(page(finished()))
+        PAGE.write_text(page(finished()))
 
 
 if __name__ == "__main__":
