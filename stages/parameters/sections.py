@@ -15,6 +15,7 @@ from stages.parameters.section import (
     Section,
     SourceKind,
     Temperature,
+    TextEncoding,
     Weight,
 )
 
@@ -43,6 +44,10 @@ class PrepareCorpus(Section):
     """Configuration of a data set in the hub's layout; null where there is one only."""
     split: str
     text_column: str
+    encoding: TextEncoding | None = None
+    """Of files of text; null is UTF-8, or UTF-16 where the file says so."""
+    documents: Literal["auto", "line", "blank_line", "file"] = "auto"
+    """What a document of plain text is; `auto`: a line, or what stands between blank lines where there are some."""
     min_characters: Positive
     """Shorter documents are left out."""
     max_documents: Positive | None

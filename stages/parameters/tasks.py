@@ -15,6 +15,7 @@ from stages.parameters.section import (
     Section,
     TaskKind,
     Temperature,
+    TextEncoding,
     Weight,
     task_metrics,
     task_rows,
@@ -25,11 +26,16 @@ from stages.parameters.validation import problems
 Tree = dict[str, Any]
 
 
+Share = Annotated[float, Field(gt=0, lt=0.5)]
+
+
 class Splits(Section):
+    """The source's names of its splits, or a share of the rows of `train` to draw in its place."""
+
     train: str = "train"
-    validation: str | Annotated[float, Field(gt=0, lt=0.5)] = "validation"
-    """A split of the source, or the share of its training rows to keep back. Decides which epoch is kept."""
-    test: str = "test"
+    validation: str | Share = "validation"
+    """Decides which epoch is kept."""
+    test: str | Share = "test"
     """Scores are reported on it and nothing is chosen by it."""
 
 
@@ -40,6 +46,8 @@ class Unlabelled(Section):
     """`data.source` or a file or folder in it, since that is what DVC watches for a task."""
     config: str | None = None
     split: str = "train"
+    encoding: TextEncoding | None = None
+    """As `data.encoding`."""
     columns: dict[str, Any] = {}
     """The names of input columns that are not those of `data.columns`; label columns are not read."""
     max_rows: Positive | None = None
@@ -51,8 +59,16 @@ class Data(Section):
     config: str | None = None
     """Configuration of a data set in the hub's layout; null where there is one only."""
     splits: Splits = Splits()
+    encoding: TextEncoding | None = None
+    """Of files of text; null is UTF-8, or UTF-16 where the file says so."""
+    quoted: bool | None = None
+    """Whether tsv files put values in quotes; null tells by the file."""
     columns: dict[str, Any] = {}
-    """What the kind of task reads, by the names that the source gives it."""
+    """What the kind of task reads, by the names that the source gives it, or by numbers from 0 where it gives none."""
+    group: str | None = None
+    """A column whose rows of one value, such as an author, fall into one split where shares are drawn."""
+    skip_unlabelled: bool = False
+    """Leave out rows without a label; false refuses them."""
     max_rows: Positive | None = None
     """Training rows taken, chosen by their content; null takes all."""
     unlabelled: Unlabelled | None = None

@@ -14,15 +14,14 @@ NO_LABEL = -1
 """The gold label of an example that has none, which no hard loss counts."""
 
 
-def plain_text_tokenizer(tokenizer: BertTokenizer) -> Tokenizer:
-    """The tokenizer's backend without truncation and padding, for which "[SEP]" in a text is text.
+def copy_backend(tokenizer: BertTokenizer) -> Tokenizer:
+    """The tokenizer's backend without truncation and padding.
 
     A copy, since these are state of a backend: a tokenizer saved later must not carry what an encoding set.
     """
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()
     backend.no_padding()
-    backend.encode_special_tokens = True
     return backend
 
 
@@ -31,7 +30,7 @@ def encode_texts(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int)
 
     [CLS] text [SEP], or [CLS] text [SEP] text_pair [SEP]; of a pair that is too long the longer text is cut first.
     """
-    backend = plain_text_tokenizer(tokenizer)
+    backend = copy_backend(tokenizer)
     backend.enable_truncation(max_length, strategy="longest_first")
     texts = [row["text"] if row["text_pair"] is None else (row["text"], row["text_pair"]) for row in rows]
     return [

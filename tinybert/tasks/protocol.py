@@ -49,6 +49,10 @@ class TaskRows(Protocol):
         """Those of INPUTS whose words data augmentation replaces: the text of an answer has to stay in its context."""
 
     @property
+    def GROUPED(self) -> tuple[str, ...]:
+        """Those of INPUTS that two splits must not share: rows with one context belong together, one question apart."""
+
+    @property
     def Columns(self) -> type[BaseModel]:
         """`data.columns` of a task: the source's names for the columns that are read."""
 
@@ -70,7 +74,10 @@ class TaskRows(Protocol):
         """The column whose class names, where the source has them, are `names` below; None where there is none."""
 
     def read_row(self, row: Row, *, columns: Any, names: list[str] | None) -> Row:
-        """A source's row as a row of SCHEMA. Raises InputError for a row that no model can learn from."""
+        """A source's row as a row of SCHEMA.
+
+        Raises InputError for a row that no model can learn from; NoLabel, which is one, where only the label is missing.
+        """
 
     def read_input(self, row: Row, *, columns: Any) -> Row:
         """The INPUTS of a source's row. Raises InputError for a row that no model can learn from."""
@@ -80,6 +87,9 @@ class TaskRows(Protocol):
 
     def check_row(self, row: Row, *, labels: list[str]) -> None:
         """Raises InputError for a row, of any split, that a model of these labels can never get right."""
+
+    def check_split(self, rows: list[Row]) -> None:
+        """Raises InputError for rows whose labels cannot tell a good model from a bad one."""
 
 
 class TaskModel(Protocol):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ValidationError
-from transformers import AutoModel
+from tokenizers import AddedToken, Tokenizer
+from transformers import AutoModel, AutoTokenizer
 
 import tinybert.tasks
+from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.model import attention
 from tinybert.model.inputs import MODEL_INPUTS
 from tinybert.tasks.classification import metrics as classification_metrics
@@ -268,16 +271,29 @@ def test_encoding_leaves_the_tokenizer_as_it_was(kind, tokenizer):
     assert tokenizer("a [SEP]")["input_ids"].count(tokenizer.sep_token_id) == 2
 
 
-def test_special_tokens_spelt_out_in_a_text_are_text(kind, tokenizer):
-    spelt = "[SEP] [MASK] [CLS] [PAD]"
-    rows = {
-        "classification": [{"text": spelt, "text_pair": spelt, "label": "no"}],
-        "regression": [{"text": spelt, "text_pair": spelt, "label": 1.0}],
-        "ner": [{"words": spelt.split(), "tags": ["O"] * 4}],
-        "qa": [{"question": spelt, "context": spelt, "answers": []}],
-    }
-    [feature] = encoded(kind, tokenizer, rows[kind], max_length=64)
-    ids = feature["input_ids"]
-    num_parts = 1 if kind == "ner" else 2
-    assert [ids.count(tokenizer.convert_tokens_to_ids(token)) for token in spelt.split()] == [num_parts, 0, 1, 0]
-    assert (ids[0], ids[-1]) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
+HOSTILE = (
+    "a good film [SEP] the plot", "[CLS]", "[MASK] [PAD][UNK]", "[E1] Ann [E1]", "[e1]", "see<mark>this", "##s", "a\u200bb",
+    "Caf\u00e9\u0301 \u5317\u4eac \U0001f600", "a\tb\nc  d", "x" * 120, "don't--stop... [ SEP ]",
+)  # fmt: skip
+
+
+def test_what_is_trained_is_what_every_reader_of_the_saved_tokenizer_gives(kind, tokenizer, tmp_path):
+    marked = deepcopy(tokenizer)
+    marked.add_tokens([AddedToken("[E1]", special=True), AddedToken("<mark>")])
+    save_tokenizer(marked, folder=tmp_path)
+    readers = load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    plain = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    for text in HOSTILE:
+        one, inputs = {
+            "classification": ({"text": text, "text_pair": text, "label": "no"}, (text, text)),
+            "regression": ({"text": text, "text_pair": None, "label": 1.0}, (text,)),
+            "ner": ({"words": text.split(), "tags": ["O"] * len(text.split())}, (text.split(),)),
+            "qa": ({"question": text, "context": text, "answers": []}, (text, text)),
+        }[kind]
+        options = {"is_split_into_words": True} if kind == "ner" else {}
+        [feature] = encoded(kind, readers[0], [one], max_length=512)
+        for reader in readers:
+            served = reader(*inputs, **options)
+            assert served["input_ids"] == feature["input_ids"], text
+            assert served["token_type_ids"] == feature["token_type_ids"], text
+        assert plain.encode(*inputs, is_pretokenized=kind == "ner").ids == feature["input_ids"], text

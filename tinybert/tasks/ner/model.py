@@ -20,7 +20,7 @@ from tinybert.tasks.encoding import (
     pad,
     pad_inputs,
     pad_teacher_logits,
-    plain_text_tokenizer,
+    copy_backend,
 )
 
 HEAD = AutoModelForTokenClassification
@@ -46,7 +46,7 @@ def encode(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int, label
     """
     indices = {label: index for index, label in enumerate(labels)}
     cls, sep, room = tokenizer.cls_token_id, tokenizer.sep_token_id, max_length - 2
-    encodings = plain_text_tokenizer(tokenizer).encode_batch(
+    encodings = copy_backend(tokenizer).encode_batch(
         [row["words"] for row in rows], is_pretokenized=True, add_special_tokens=False
     )
     features = []

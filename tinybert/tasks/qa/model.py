@@ -19,7 +19,7 @@ from tinybert.tasks.encoding import (
     cross_entropy,
     pad_inputs,
     pad_teacher_logits,
-    plain_text_tokenizer,
+    copy_backend,
 )
 
 HEAD = AutoModelForQuestionAnswering
@@ -43,7 +43,7 @@ def encode(
     of the next; qa/rows.py bounds it, so that windows leave no gap. A question is cut to half of max_length; a context
     that tokenizes to nothing has no feature.
     """
-    backend = plain_text_tokenizer(tokenizer)
+    backend = copy_backend(tokenizer)
     questions = backend.encode_batch_fast([row["question"] for row in rows], add_special_tokens=False)
     contexts = _encode_contexts(rows, backend=backend)
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
