@@ -34,8 +34,10 @@ def extracted(path: Path) -> Iterator[Path]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            options = {} if _format(path) == "zip" else {"filter": "data"}
-            shutil.unpack_archive(path, folder, _format(path), **options)
+            if _format(path) == "zip":
+                shutil.unpack_archive(path, folder, "zip")
+            else:
+                shutil.unpack_archive(path, folder, _format(path), filter="data")
         except (shutil.ReadError, zipfile.BadZipFile, tarfile.TarError, RuntimeError, EOFError, ValueError) as error:
             raise InputError(f"{path} cannot be unpacked ({type(error).__name__}: {error}); is it whole?") from error
         yield _content(folder, path)

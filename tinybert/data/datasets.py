@@ -10,7 +10,7 @@ import itertools
 import os
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from huggingface_hub import DatasetCard
 
 from tinybert.data.archives import extracted, is_archive
 from tinybert.data.class_folders import class_files, read_class_files
-from tinybert.data.readers import FORMATS, LINES, Form, Row, data_format, read_rows
+from tinybert.data.readers import AS_IT_SAYS, FORMATS, LINES, Form, Row, data_format, read_rows
 from tinybert.data.text_files import COMPRESSED
 from tinybert.errors import InputError
 
@@ -49,7 +49,7 @@ class Layout:
 
 
 def open_split(
-    source: Path, *, config: str | None, split: str, form: Form = Form(), labelled: bool = False
+    source: Path, *, config: str | None, split: str, form: Form = AS_IT_SAYS, labelled: bool = False
 ) -> tuple[Iterator[Row], Features | None]:
     """The rows of one split, read lazily, and its features, if the README or the file declares them.
 
@@ -106,7 +106,7 @@ def _open(
     return _rows(paths, layout.features, form), features, [path.name for path in paths]
 
 
-def _paths(source: Path, splits: dict[str, Any], split: str) -> Any:
+def _paths(source: Path, splits: Mapping[Any, Any], split: str) -> Any:
     if split not in splits:
         raise InputError(f"{source} has no split {split!r}, nor a file of that name; it has {', '.join(splits)}")
     return splits[split]
@@ -118,7 +118,7 @@ def _open_saved(folder: Path, split: str) -> tuple[Iterator[Row], Features | Non
         saved = datasets.load_from_disk(str(folder.resolve()))
     except (ValueError, OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise InputError(f"{folder} cannot be read as saved by datasets ({type(error).__name__}: {error})") from error
-    table = _paths(folder, dict(saved) if isinstance(saved, datasets.DatasetDict) else {"train": saved}, split)
+    table = _paths(folder, {**saved} if isinstance(saved, datasets.DatasetDict) else {"train": saved}, split)
     return iter(table), table.features, [folder.name]
 
 

@@ -75,8 +75,8 @@ def _refuse_columns(content: Row, path: Path) -> None:
     values = [*content.values()]
     if len(values) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
         raise InputError(
-            f"{path} holds one object with a column under each key, {', '.join(map(shorten, [*content][:5]))}; expected "
-            f"{ROWS}, as pandas writes with to_json(orient='records', lines=True)"
+            f"{path} holds one object with a column under each key, {', '.join(map(shorten, [*content][:5]))}; "
+            f"expected {ROWS}, as pandas writes with to_json(orient='records', lines=True)"
         )
 
 

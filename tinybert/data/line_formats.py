@@ -27,9 +27,10 @@ DOCUMENT_MARK = "-DOCSTART-"
 def read_lines(lines: Iterable[str], *, documents: Documents, where: str, columns: bool = False) -> Iterator[Row]:
     """The rows of a text file in whichever of the forms it has; `columns` says that it has columns.
 
-    fastText: text, labels (a list), label (the one label, or the list). TREC: text, label (coarse), fine_label (coarse:fine). Columns: tokens and
-    ner_tags, the first and the last column of each sentence as lists, and "0", "1" and so on, all of them.
-    WikiExtractor: text, title, and the other attributes. Plain text: text, of one of `documents` each.
+    fastText: text, labels (a list), label (the one label, or the list). TREC: text, label (coarse), fine_label
+    (coarse:fine). Columns: tokens and ner_tags, the first and the last column of each sentence as lists, and "0", "1"
+    and so on, all of them. WikiExtractor: text, title, and the other attributes. Plain text: text, of one of
+    `documents` each.
     Raises InputError, with the line, where a later line does not have the form of the first ones.
     """
     remaining = iter(lines)

@@ -47,6 +47,9 @@ class Form:
     """What a row of plain text is."""
 
 
+AS_IT_SAYS = Form()
+
+
 def data_format(path: Path) -> str:
     """The suffix that tells the format of `path`, or LINES. Raises InputError where its name and content tell none."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
@@ -71,7 +74,7 @@ def _is_text(path: Path) -> bool:
     return bool(start) and b"\0" not in start
 
 
-def read_rows(path: Path, *, features: Features | None, form: Form = Form()) -> Iterator[Row]:
+def read_rows(path: Path, *, features: Features | None, form: Form = AS_IT_SAYS) -> Iterator[Row]:
     """The rows of `path`, cast to `features` if there are any; else all values of csv and tsv files are text.
 
     Of text see `read_lines`. Raises InputError where the file cannot be read to its end or where a row has other

@@ -8,7 +8,7 @@ import lzma
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Any, TextIO, cast
 
 import pyarrow as pa
 
@@ -16,6 +16,8 @@ from tinybert.errors import InputError
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+WIDE = ("utf-16", "utf-32")
+"""Encodings in which a line end is not one byte."""
 EXAMPLE = "latin-1"
 
 
@@ -49,14 +51,14 @@ def _begins_with(path: Path, marks: tuple[bytes, ...]) -> bool:
 
 def _undecodable(path: Path, encoding: str, *, given: bool) -> InputError | None:
     """The error for the first line that does not decode; None where that cannot be told line by line."""
+    if encoding.lower().replace("_", "-").startswith(WIDE):
+        return None
     with _open_binary(path) as binary:
-        for number, line in enumerate(io.BufferedReader(binary) if path.suffix == ".zst" else binary, start=1):
+        lines = io.BufferedReader(cast(Any, binary)) if isinstance(binary, pa.NativeFile) else binary
+        for number, line in enumerate(lines, start=1):
             try:
                 line.decode(encoding)
             except UnicodeDecodeError as error:
-                found = (
-                    f"{path}, line {number}: byte 0x{line[error.start]:02x} is not {'UTF-8' if not given else encoding}"
-                )
-                cure = f"; `encoding` names another, such as {EXAMPLE}" if not given else ""
-                return InputError(found + cure)
+                expected = encoding if given else f"UTF-8; `encoding` names another, such as {EXAMPLE}"
+                return InputError(f"{path}, line {number}: byte 0x{line[error.start]:02x} is not {expected}")
     return None

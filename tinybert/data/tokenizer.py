@@ -52,8 +52,8 @@ def load_tokenizer(folder: Path) -> BertTokenizer:
     All of them read a special token that is spelt in a text, such as "[SEP]", as that token, and so does a model made
     here, in training and in use. Where tokenizer_config.json does not say whether text is lower-cased, tokenizer.json
     does, or the vocabulary: one with capitals is not. Raises InputError where there is none, where a file is broken,
-    where it is of another kind or of settings that BertTokenizer has not, where one of BERT's special tokens or an id is
-    missing, or where two files contradict each other.
+    where it is of another kind or of settings that BertTokenizer has not, where one of BERT's special tokens or an id
+    is missing, or where two files contradict each other.
     """
     description, settings = _read_description(folder), _read_settings(folder)
     _refuse_other_kinds(folder, settings)
@@ -63,8 +63,10 @@ def load_tokenizer(folder: Path) -> BertTokenizer:
     if description:
         _refuse_differences(description, used, folder)
     if used["normalizer"]["lowercase"] and is_cased(used["model"]["vocab"]):
-        raise InputError(f"{folder}: its files lower-case text (do_lower_case), but its vocabulary has words in capitals, "
-                         "which would never be used")  # fmt: skip
+        raise InputError(
+            f"{folder}: its files lower-case text (do_lower_case), but its vocabulary has words in capitals, which "
+            "would never be used"
+        )
     for option in TRANSIENT_OPTIONS.split():
         tokenizer.init_kwargs.pop(option, None)
     _disable_truncation_and_padding(tokenizer)

@@ -49,10 +49,10 @@ def train_vocabulary(words: Mapping[str, int], *, vocab_size: int, min_frequency
     """The at most `vocab_size` entries of a WordPiece vocabulary; an entry's id is its index in the list.
 
     First the special tokens, then the alphabet (characters, alone and as continuation: the most frequent ones, as many
-    as fit into ALPHABET of the vocabulary), then the results of repeatedly merging the most frequent pair of neighbouring pieces, as long as the
-    pair occurs `min_frequency` times (Sennrich et al. 2016, algorithm 1, on pieces marked as in BERT). Equally frequent
-    pairs are merged in the order of their strings, so that nothing depends on the order of `words`. A pair that spells
-    an existing entry is merged too and adds none.
+    as fit into ALPHABET of the vocabulary), then the results of repeatedly merging the most frequent pair of
+    neighbouring pieces, as long as the pair occurs `min_frequency` times (Sennrich et al. 2016, algorithm 1, on pieces
+    marked as in BERT). Equally frequent pairs are merged in the order of their strings, so that nothing depends on the
+    order of `words`. A pair that spells an existing entry is merged too and adds none.
 
     Raises InputError where there are no words, or where `vocab_size` has no room for one character.
     """

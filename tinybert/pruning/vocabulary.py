@@ -34,9 +34,9 @@ def frequencies(blocks: np.ndarray, *, vocab_size: int) -> np.ndarray:
 def most_frequent_entries(frequencies_V: np.ndarray, tokenizer: BertTokenizer, *, size: int) -> list[int]:
     """The `size` entries that a student keeps, as ids of its teacher in increasing order.
 
-    The special tokens, added ones too, and every character of a used entry stay, so that a rare word is spelt and not lost; the rest are
-    the most frequent entries, of equally frequent ones the first. Raises InputError when `size` is above the teacher's
-    or too small for those that have to stay.
+    The special tokens, added ones too, and every character of a used entry stay, so that a rare word is spelt and not
+    lost; the rest are the most frequent entries, of equally frequent ones the first. Raises InputError when `size` is
+    above the teacher's or too small for those that have to stay.
     """
     ids = tokenizer.get_vocab()
     if size > len(ids):
@@ -58,10 +58,9 @@ def reduce_tokenizer(tokenizer: BertTokenizer, kept: Sequence[int]) -> BertToken
     pieces = sorted(ids, key=ids.__getitem__)
     options = {name: tokenizer.init_kwargs[name] for name in OPTIONS if name in tokenizer.init_kwargs}
     reduced = BertTokenizer(vocab={pieces[old]: new for new, old in enumerate(kept)}, **options)
-    of_its_own = reduced.get_added_vocab()
-    reduced.add_tokens(
-        [token for _, token in sorted(tokenizer.added_tokens_decoder.items()) if str(token) not in of_its_own]
-    )
+    own = reduced.get_added_vocab()
+    added: Any = [token for _, token in sorted(tokenizer.added_tokens_decoder.items()) if str(token) not in own]
+    reduced.add_tokens(added)
     return reduced
 
 

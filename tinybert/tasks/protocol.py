@@ -76,7 +76,8 @@ class TaskRows(Protocol):
     def read_row(self, row: Row, *, columns: Any, names: list[str] | None) -> Row:
         """A source's row as a row of SCHEMA.
 
-        Raises InputError for a row that no model can learn from; NoLabel, which is one, where only the label is missing.
+        Raises InputError for a row that no model can learn from, and NoLabel, which is one, where just the label is
+        missing.
         """
 
     def read_input(self, row: Row, *, columns: Any) -> Row:

@@ -57,9 +57,7 @@ def no_network(monkeypatch):
 def test_splits_are_told_by_the_names_of_the_files(tmp_path):
     write(tmp_path, train__csv="a\n1\n", dev__csv="a\n2\n", test__csv="a\n3\n", train__csv__dvc="outs:\n")
     assert [rows_of(tmp_path, split=split) for split in SPLITS] == [[{"a": "1"}], [{"a": "2"}], [{"a": "3"}]]
-    with pytest.raises(
-        InputError, match="has no split 'dev', nor a file of that name; it has train, validation, test$"
-    ):
+    with pytest.raises(InputError, match="no split 'dev', nor a file of that name; it has train, validation, test$"):
         rows_of(tmp_path, split="dev")
 
 

@@ -114,7 +114,7 @@ def test_the_share_of_a_token_is_counted_over_all_chunks(tmp_path, monkeypatch):
 
 def test_texts_are_tokenized_and_packed_whatever_the_size_of_a_batch(monkeypatch):
     tokenizer = build_tokenizer([*SPECIAL_TOKENS, "a", "b", "##b"], lowercase=True, max_length=64)
-    texts = ["A ab [MASK]", "b " * 9, "abb a"] * 20
+    texts = ["A ab [MASK]", "b " * 9, "abb a"] * 30
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     expected = np.concatenate(list(pack(ids, cls_id=2, sep_id=3, dtype=np.dtype(np.uint16), sequence_length=8)))
     monkeypatch.setattr(packing, "TEXTS_PER_BATCH", 7)

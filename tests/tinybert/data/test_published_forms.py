@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
@@ -147,6 +148,8 @@ def test_an_encoding_is_told_by_its_mark(tmp_path, encoding):
 
 
 def test_a_bad_byte_is_named_with_its_line_and_file(tmp_path):
+    packed = pa.compress(b"fine\n\xff\n", codec="zstd", asbytes=True)
+    assert "a.txt.zst, line 2: byte 0xff is not UTF-8" in refused(tmp_path / "a.txt.zst", packed)
     message = refused(tmp_path / "a.txt", b"fine\n" * 50_000 + b"caf\xe9\n")
     assert message == f"{tmp_path}/a.txt, line 50001: byte 0xe9 is not UTF-8; `encoding` names another, such as latin-1"
     assert refused(tmp_path / "a.txt", encoding="ascii").endswith("line 50001: byte 0xe9 is not ascii")
@@ -214,7 +217,7 @@ def test_what_datasets_saved_to_disk(tmp_path):
     rows = [{"text": "a", "label": 1}, {"text": "b", "label": 0}, {"text": "c", "label": 1}]
     data = Dataset.from_list(rows, features=features)
     data.save_to_disk(tmp_path / "one")
-    DatasetDict(train=data.select([2, 0]), test=data).save_to_disk(tmp_path / "two")
+    DatasetDict({"train": data.select([2, 0]), "test": data}).save_to_disk(tmp_path / "two")
     assert open_split(tmp_path / "one", config=None, split="train")[1] == features
     assert rows_of(tmp_path / "one") == rows
     assert rows_of(tmp_path / "two") == [rows[2], rows[0]] and rows_of(tmp_path / "two", split="test") == rows

@@ -38,10 +38,10 @@ def test_rows_that_are_linked_by_keys_fall_into_one_split():
 
 
 def test_a_group_that_could_fill_a_split_stays_in_the_rest():
+    alone = [[text] for text in TEXTS]
     in_chain = [(f"link {n}", f"link {n + 1}") for n in range(100)]  # 100 rows of 2100; half of a tenth is 105
     for shift in range(20):  # wherever its hash falls
         moved = [tuple(f"{shift} {key}" for key in keys) for keys in in_chain]
-        alone = [[text] for text in TEXTS]
         assert {*drawn(*alone, *moved, test=0.05)[2000:]} == {REST}
     sides = {drawn(*alone, *[tuple(f"{n} {k}" for k in keys) for keys in in_chain], test=0.1)[-1] for n in range(60)}
     assert sides == {"test", REST}

@@ -272,14 +272,15 @@ def test_encoding_leaves_the_tokenizer_as_it_was(kind, tokenizer):
 
 
 HOSTILE = (
-    "a good film [SEP] the plot", "[CLS]", "[MASK] [PAD][UNK]", "[E1] Ann [E1]", "[e1]", "see<mark>this", "##s", "a\u200bb",
-    "Caf\u00e9\u0301 \u5317\u4eac \U0001f600", "a\tb\nc  d", "x" * 120, "don't--stop... [ SEP ]",
+    "a good film [SEP] the plot", "[CLS]", "[MASK] [PAD][UNK]", "[E1] Ann [E1]", "[e1]", "see<mark>this", "##s",
+    "a\u200bb", "Caf\u00e9\u0301 \u5317\u4eac \U0001f600", "a\tb\nc  d", "x" * 120, "don't--stop... [ SEP ]",
 )  # fmt: skip
 
 
 def test_what_is_trained_is_what_every_reader_of_the_saved_tokenizer_gives(kind, tokenizer, tmp_path):
     marked = deepcopy(tokenizer)
-    marked.add_tokens([AddedToken("[E1]", special=True), AddedToken("<mark>")])
+    added: Any = [AddedToken("[E1]", special=True), AddedToken("<mark>")]
+    marked.add_tokens(added)
     save_tokenizer(marked, folder=tmp_path)
     readers = load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
     plain = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))

@@ -15,12 +15,12 @@ from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import label_config, load_with_head
 from tinybert.tasks.encoding import (
     NO_LABEL,
+    copy_backend,
     cross_entropy,
     output_logits,
     pad,
     pad_inputs,
     pad_teacher_logits,
-    copy_backend,
 )
 
 HEAD = AutoModelForTokenClassification

@@ -15,11 +15,11 @@ from tinybert.distillation.soft_targets import soft_cross_entropy
 from tinybert.model.checkpoint import load_with_head
 from tinybert.tasks.encoding import (
     NO_LABEL,
+    copy_backend,
     count_examples,
     cross_entropy,
     pad_inputs,
     pad_teacher_logits,
-    copy_backend,
 )
 
 HEAD = AutoModelForQuestionAnswering
