@@ -21,7 +21,7 @@ from tinybert.evaluation.comparison import compare, worst
 from tinybert.export.runtime import INT8_FILE, OnnxModel
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Encoded, Scorer
-from tinybert.tasks.protocol import Logits, TaskMetrics, TaskModel, scores
+from tinybert.tasks.protocol import Logits, TaskEncoding, TaskMetrics, scores
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
 
@@ -70,7 +70,7 @@ def evaluate(
     measured["hub"] = {"head": scorer.task.HEAD.__name__, "pipeline_tag": metrics.PIPELINE_TAG}
     mistakes = metrics.mistakes(test[ERRORS_OF], rows, logits=logits["test"][ERRORS_OF], labels=labels)
     findings = find(test, rows, mistakes=mistakes, metrics=metrics, labels=labels)
-    findings["calibration"] = calibrate(logits, splits, task=scorer.task)
+    findings["calibration"] = calibrate(logits, splits, coding=scorer.coding)
     return {"metrics.json": measured, "findings.json": findings}, test
 
 
@@ -111,12 +111,12 @@ def score(
 
 
 def calibrate(
-    logits: dict[str, ByModel], splits: dict[str, Encoded], *, task: TaskModel
+    logits: dict[str, ByModel], splits: dict[str, Encoded], *, coding: TaskEncoding
 ) -> dict[str, dict[str, float]]:
     """By model, see `calibration`; empty for a kind without classes."""
     calibrated: dict[str, dict[str, float]] = {}
     for name in logits["test"]:
-        both = [task.class_logits(logits[split][name], features=splits[split].features) for split in SPLITS]
+        both = [coding.class_logits(logits[split][name], features=splits[split].features) for split in SPLITS]
         classified = [Classified(*each) for each in both if each is not None]
         if classified:
             calibrated[name] = calibration(*classified)

@@ -37,10 +37,15 @@ def are_numbers(columns: Mapping[str, Any]) -> bool:
     return any(type(part) is int for part in flat)
 
 
-class TextColumns(Options):
+class InputColumns(Options):
     """The source's names for the columns. A pair of names under `text` makes it a task on pairs."""
 
     text: Column | Annotated[tuple[Column, Column], Field(strict=False)]  # YAML has lists only
+
+
+class TextColumns(InputColumns):
+    """The same, with one label."""
+
     label: Column = "label"
 
 
@@ -54,7 +59,7 @@ class NoDecoding(Options):
     """How logits become predictions, for a kind that leaves no choice."""
 
 
-def input_columns(columns: TextColumns) -> list[str]:
+def input_columns(columns: InputColumns) -> list[str]:
     """The source's columns that hold the text, or the pair of texts."""
     return [columns.text] if isinstance(columns.text, str) else list(columns.text)
 
@@ -68,7 +73,7 @@ def label_column(columns: TextColumns) -> str:
     return columns.label
 
 
-def read_texts(row: dict, *, columns: TextColumns) -> dict:
+def read_texts(row: dict, *, columns: InputColumns) -> dict:
     """The fields `text` and `text_pair` of a row; `text_pair` is None where the task has one text.
 
     The second text of a pair may be empty: real pair data has such rows, and BERT's input for them is well defined.
@@ -94,6 +99,12 @@ def read_visible_text(value: object, *, what: str) -> str:
     if not text.strip():
         raise InputError(f"{what}: expected at least one visible character, got {shorten(text)}")
     return text
+
+
+def in_order(labels: set[str]) -> list[str]:
+    """Labels sorted: whole numbers as numbers, anything else as text."""
+    numbers = all(label.isascii() and label.removeprefix("-").isdigit() for label in labels)
+    return sorted(labels, key=(lambda label: (int(label), label)) if numbers else None)
 
 
 def accept_split(rows: list[dict]) -> None:

@@ -10,6 +10,7 @@ from tests.tinybert.tasks.test_kinds import KINDS, ROWS_OF, refusals
 from tinybert.errors import InputError
 from tinybert.tasks.classification import rows as classification
 from tinybert.tasks.columns import NoLabel
+from tinybert.tasks.multilabel import rows as multilabel
 from tinybert.tasks.ner import rows as ner
 from tinybert.tasks.qa import rows as qa
 from tinybert.tasks.regression import rows as regression
@@ -19,6 +20,7 @@ CONTEXT = "Ann sat. Ann ran."
 PAIR = classification.Columns(text=("first", "second"), label="gold")
 SOURCES: dict[str, tuple[Any, dict]] = {
     "classification": (classification.Columns(text="sentence"), {"sentence": "hi ", "label": 1}),
+    "multilabel": (multilabel.Columns(text="sentence"), {"sentence": "hi ", "labels": ["b", "a", "b"]}),
     "ner": (ner.Columns(), {"tokens": ["Ann", "Lee", "sat"], "ner_tags": ["B-PER", "I-PER", "O"]}),
     "qa": (qa.Columns(id="key"), {"key": 7, "question": "Who?", "context": CONTEXT, "answers": ""}),
     "regression": (
@@ -28,6 +30,7 @@ SOURCES: dict[str, tuple[Any, dict]] = {
 """Columns and a row of each kind."""
 ROWS = {
     "classification": {"text": "hi ", "text_pair": None, "label": "1"},
+    "multilabel": {"text": "hi ", "text_pair": None, "labels": ["a", "b"]},
     "ner": {"words": ["Ann", "Lee", "sat"], "tags": ["B-PER", "I-PER", "O"]},
     "qa": {"id": "7", "question": "Who?", "context": CONTEXT, "answers": []},
     "regression": {"text": "a", "text_pair": "b", "label": 2.5},
@@ -70,6 +73,11 @@ def test_a_list_of_two_columns_is_a_pair():
         ("classification", {"label": -1}, None, {"label": "-1"}),
         ("classification", {"label": True}, None, {"label": "True"}),
         ("classification", {"label": "pos"}, None, {"label": "pos"}),
+        ("multilabel", {}, None, {}),
+        ("multilabel", {"labels": [1, 0]}, CLASSES, {"labels": ["neg", "pos"]}),
+        ("multilabel", {"labels": [7]}, None, {"labels": ["7"]}),
+        ("multilabel", {"labels": []}, None, {"labels": []}),
+        ("multilabel", {"labels": " "}, None, {"labels": []}),
         ("ner", {"ner_tags": [1, 2, 0]}, TAGS, {}),
         ("ner", {}, None, {}),
         ("ner", {"tokens": "Ann Lee  sat", "ner_tags": "B-PER I-PER O"}, None, {}),
@@ -94,6 +102,19 @@ def test_a_list_of_two_columns_is_a_pair():
 )
 def test_a_row_is_read_in_each_of_its_forms(kind: str, changed: dict, names: list[str] | None, expected: dict):
     assert read(kind, names=names, **changed) == ROWS[kind] | expected
+
+
+def test_labels_may_be_in_one_string_or_in_columns_of_their_own():
+    joined = multilabel.Columns(text="sentence", separator=";")
+    row = {"sentence": "hi", "labels": "b; a;", "toxic": "0", "rude": True, "odd": 1.0}
+    assert multilabel.read_row(row, columns=joined, names=None)["labels"] == ["a", "b"]
+    apart = multilabel.Columns.model_validate({"text": "sentence", "labels": ["toxic", "rude", "odd"]})
+    assert multilabel.column_names(apart) == ["sentence", "toxic", "rude", "odd"]
+    assert multilabel.read_row(row, columns=apart, names=None)["labels"] == ["odd", "rude"]
+    with pytest.raises(InputError, match="column 'toxic': expected 0 or 1, got 2"):
+        multilabel.read_row(row | {"toxic": 2}, columns=apart, names=None)
+    with pytest.raises(NoLabel, match="column 'rude': expected 0 or 1, got ''"):
+        multilabel.read_row(row | {"rude": ""}, columns=apart, names=None)
 
 
 def test_a_pair_keeps_an_empty_second_text():
@@ -122,6 +143,14 @@ AT = "expected answer 'Ann' in the context at character"
         ("classification", {"label": 1.0}, None, r"expected an integer, a boolean or a string, got 1.0 \(float\)"),
         ("classification", {"label": -1}, CLASSES, r"label: expected a class, got -1 \(int\)"),
         ("classification", {"label": 2}, CLASSES, "label: expected an index from 0 to 1 into the class names, got 2"),
+        (
+            "multilabel",
+            {"labels": "a,b"},
+            None,
+            "expected a list, got 'a,b' .*columns.separator says",
+        ),
+        ("multilabel", {"labels": [None]}, None, "labels: expected integers or strings, got null"),
+        ("multilabel", {"labels": [2]}, CLASSES, "labels: expected indices from 0 to 1 into the class names, got 2"),
         ("ner", {"ner_tags": ["O"] * 4}, None, "expected one tag per word, got 3 words and 4 tags"),
         ("ner", {"tokens": [], "ner_tags": []}, None, "expected one or more words, got none"),
         ("ner", {"tokens": ["a", None, "b"]}, None, "word 2: expected a string, got null"),
@@ -171,6 +200,7 @@ def test_a_bad_row_is_refused_with_what_is_wrong(kind: str, changed: dict, names
     [
         *(("classification", {"label": label}, None) for label in (None, "", " ", "-", float("nan"))),
         ("classification", {"label": -1}, CLASSES),
+        ("multilabel", {"labels": None}, None),
         *(("ner", {"ner_tags": [tag, "O", "O"]}, None) for tag in (None, "")),
         ("ner", {"ner_tags": [-1, 0, 0]}, TAGS),
         ("qa", {"answers": None}, None),
@@ -204,6 +234,8 @@ def test_scores_that_are_all_equal_are_refused():
         ("classification", [{"label": label} for label in ("2", "10", "-1", "0")], None, ["-1", "0", "2", "10"]),
         ("classification", [{"label": label} for label in "zaz"], ["a", "unsure", "z"], ["a", "z"]),
         ("classification", [{"label": label} for label in "zaz"], ["z", "unsure", "a"], ["z", "a"]),
+        ("multilabel", [{"labels": ["10", "9"]}, {"labels": []}], None, ["9", "10"]),
+        ("multilabel", [{"labels": ["pos"]}], CLASSES, ["pos"]),
         ("ner", [{"tags": ["B-x", "O"]}, {"tags": ["I-a-b"]}], None, ["O", "B-a-b", "B-x", "I-a-b", "I-x"]),
         ("qa", [ROWS["qa"]], None, []),
         ("regression", [ROWS["regression"]], None, []),

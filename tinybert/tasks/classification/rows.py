@@ -31,7 +31,7 @@ def label_names(train_rows: list[dict], *, names: list[str] | None) -> list[str]
     Raises InputError for fewer than two labels.
     """
     present = {row["label"] for row in train_rows}
-    labels = _in_order(present) if names is None else [name for name in names if name in present]
+    labels = shared.in_order(present) if names is None else [name for name in names if name in present]
     if len(labels) < 2:
         raise InputError(f"expected two or more labels in the training rows, got {labels}")
     return labels
@@ -58,12 +58,6 @@ def _label(value: object, *, names: list[str] | None) -> str:
 def _is_missing(value: object) -> bool:
     """Null, NaN, an empty string, or the dash of SNLI for a pair on which annotators did not agree."""
     return value is None or value != value or (isinstance(value, str) and value.strip() in ("", "-"))
-
-
-def _in_order(labels: set[str]) -> list[str]:
-    """Sorted: whole numbers as numbers, anything else as text."""
-    numbers = all(label.isascii() and label.removeprefix("-").isdigit() for label in labels)
-    return sorted(labels, key=(lambda label: (int(label), label)) if numbers else None)
 
 
 def _listed(labels: list[str]) -> str:
