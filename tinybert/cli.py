@@ -9,6 +9,7 @@ from typing import Any
 
 from tinybert.errors import InputError
 from tinybert.files import read_object
+from tinybert.inference import command as predict
 from tinybert.model.checkpoint_validation import Shapes, tensor_shapes
 
 SIZES = {
@@ -27,21 +28,31 @@ NO_WEIGHT = ("I", "U", "BOOL")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 2 with one line on standard error."""
-    parser = argparse.ArgumentParser(prog="tinybert", description="Inspect small BERT models of the tinybert pipeline.")
+    parser = argparse.ArgumentParser(prog="tinybert", description="Use small BERT models of the tinybert pipeline.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("describe", help="what a model folder holds", description=describe.__doc__)
     command.add_argument("folders", metavar="FOLDER", nargs="+", type=Path)
+    command.set_defaults(run=_describe)
+    command = commands.add_parser("predict", help="what a model says of texts", description=predict.__doc__)
+    predict.add_arguments(command)
+    command.set_defaults(run=predict.run)
     options = parser.parse_args(arguments)
     try:
-        models = {folder: describe(folder) for folder in options.folders}
+        options.run(options)
+    except BrokenPipeError:  # as `| head` leaves it
+        sys.stderr.close()
     except (InputError, OSError) as error:
         print(f"tinybert: error: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> None:
+    models = {folder: describe(folder) for folder in options.folders}
     for number, (folder, model) in enumerate(models.items()):
         print(f"\n{folder}" if number else folder)
         width = max(map(len, model))
         print(*(f"  {name:<{width}}  {value}" for name, value in model.items()), sep="\n")
-    return 0
 
 
 def describe(folder: Path) -> dict[str, str]:

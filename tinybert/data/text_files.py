@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-import pyarrow as pa
-
 from tinybert.errors import InputError
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
@@ -39,6 +37,8 @@ def open_text(path: Path, *, encoding: str | None = None, newline: str | None = 
 def _open_binary(path: Path) -> IO[bytes]:
     suffix = path.suffix.lower()
     if suffix == ".zst":
+        import pyarrow as pa  # which using a model does not take
+
         return pa.input_stream(str(path), compression="zstd")
     openers = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     return openers.get(suffix, open)(path, "rb")
@@ -54,7 +54,7 @@ def _undecodable(path: Path, encoding: str, *, given: bool) -> InputError | None
     if encoding.lower().replace("_", "-").startswith(WIDE):
         return None
     with _open_binary(path) as binary:
-        lines = io.BufferedReader(cast(Any, binary)) if isinstance(binary, pa.NativeFile) else binary
+        lines = io.BufferedReader(cast(Any, binary)) if path.suffix.lower() == ".zst" else binary
         for number, line in enumerate(lines, start=1):
             try:
                 line.decode(encoding)
