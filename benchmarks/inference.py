@@ -14,7 +14,8 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks.clones import ROOT
-from tinybert.export.convert import write_float32, write_int8
+from tinybert.export.convert import write_float32
+from tinybert.export.int8 import write_int8
 from tinybert.export.latency import Variant, Variants, onnx_variants, time_variants, torch_variants
 from tinybert.model.size import count_parameters, multiply_adds
 from tinybert.training.devices import describe, set_up

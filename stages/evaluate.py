@@ -26,7 +26,7 @@ from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
 
 MODELS = ("teacher", "student", "student_int8")
-"""The first is what the others are compared with, the last is the int8 ONNX file."""
+"""The first is what the others are compared with, the last is the int8 ONNX file, where export has accepted one."""
 ERRORS_OF = "student"
 """The model whose worst errors are kept as texts."""
 SPLITS = ("validation", "test")
@@ -47,7 +47,7 @@ def main(p: Parameters, run: Run) -> None:
     splits = {split: scorer.read(split) for split in SPLITS}
     places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
     logits: dict[str, ByModel] = {split: {} for split in SPLITS}
-    for name in MODELS:
+    for name in MODELS if (places["student_int8"] / INT8_FILE).exists() else MODELS[:-1]:
         model = _load(places[name], scorer, int8=name == "student_int8", device=accelerator.device)
         for split, data in splits.items():
             logits[split][name] = scorer.logits(model, data.features)
@@ -128,7 +128,7 @@ def find(
     labels: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What to look at: confusion matrices, and the worst errors as texts."""
-    confusion = {name: metrics.confusion(predictions[name], rows, labels=labels) for name in MODELS}
+    confusion = {name: metrics.confusion(predictions[name], rows, labels=labels) for name in predictions}
     return {
         "confusion": {"labels": metrics.confusion_labels(labels), "counts": confusion},
         "errors": worst(mistakes, rows, predictions, metrics),

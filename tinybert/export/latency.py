@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 
-from tinybert.export.convert import write_float32, write_int8
+from tinybert.export.convert import write_float32
+from tinybert.export.int8 import write_int8
 from tinybert.export.probe import Call, probe, torch_call
 from tinybert.export.runtime import FLOAT32_FILE, INT8_FILE, open_session, run_session
 from tinybert.model.size import count_parameters, multiply_adds
@@ -61,7 +62,8 @@ def all_variants(teacher: Any, student: Any, *, onnx_folder: Path, threads: int)
         write_int8(teacher, files["int8"])
         variants = torch_variants(TEACHER, teacher) | onnx_variants(TEACHER, files, threads=threads)
     variants |= torch_variants(STUDENT, student) | onnx_variants(STUDENT, exported, threads=threads)
-    return variants | onnx_variants(STUDENT_INT8, {"int8": onnx_folder / INT8_FILE}, threads=threads)
+    int8 = {"int8": onnx_folder / INT8_FILE} if (onnx_folder / INT8_FILE).exists() else {}
+    return variants | onnx_variants(STUDENT_INT8, int8, threads=threads)
 
 
 def latency_rows(variants: Variants, *, lengths: Sequence[int], rounds: int, vocab_size: int) -> list[dict[str, Any]]:
@@ -96,7 +98,7 @@ def throughput_rows(
 def model_sizes(
     models: Mapping[str, Any], folders: Mapping[str, Path], *, int8_file: Path, length: int
 ) -> dict[str, Any]:
-    """Parameters, bytes on disk, and multiply-adds of one sequence of `length`, of each model and the int8 student.
+    """Parameters, bytes on disk, and multiply-adds of one sequence of `length`, of each model, and of the int8 file.
 
     `models` and `folders` have the keys TEACHER and STUDENT.
     """
@@ -105,14 +107,15 @@ def model_sizes(
         | {"multiply_adds": multiply_adds(model, length=length), "bytes": (folders[name] / WEIGHTS).stat().st_size}
         for name, model in models.items()
     }
-    return sizes | {STUDENT_INT8: sizes[STUDENT] | {"bytes": int8_file.stat().st_size}}
+    return sizes | ({STUDENT_INT8: sizes[STUDENT] | {"bytes": int8_file.stat().st_size}} if int8_file.exists() else {})
 
 
 def process_rows(folders: Mapping[str, Path], *, onnx_folder: Path, length: int, threads: int) -> list[dict[str, Any]]:
     """Load time and peak memory of every model that is kept, each in a process of its own."""
     places = {Variant(name, "torch", "float32"): folder for name, folder in folders.items()}
     places[Variant(STUDENT, "onnxruntime", "float32")] = onnx_folder / FLOAT32_FILE
-    places[Variant(STUDENT_INT8, "onnxruntime", "int8")] = onnx_folder / INT8_FILE
+    if (onnx_folder / INT8_FILE).exists():
+        places[Variant(STUDENT_INT8, "onnxruntime", "int8")] = onnx_folder / INT8_FILE
     return [
         variant._asdict() | probe(variant.runtime, place, length=length, threads=threads)
         for variant, place in places.items()

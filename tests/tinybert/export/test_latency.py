@@ -11,7 +11,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from tests.tiny_bert import CONFIG
 from tinybert.export import latency
-from tinybert.export.convert import write_float32, write_int8
+from tinybert.export.convert import write_float32
+from tinybert.export.int8 import write_int8
 from tinybert.export.latency import REFERENCE, Variant, Variants, random_inputs
 from tinybert.export.probe import load_torch, probe
 

@@ -67,9 +67,11 @@ def test_each_student_has_a_card_with_its_own_models_and_scores() -> None:
 
 
 def test_the_card_of_onnx_files_has_scores_and_sizes_and_is_read_by_the_hub() -> None:
-    export = {"metric": "f1", "max_logit_diff": 2e-6, "scores": {"torch": 0.64519, "int8": 0.65}}
+    int8 = {"variant": "all", "torch": 0.64519, "int8": 0.65, "drop_at_least": -0.01, "accepted": True}
+    export = {"metric": "f1", "max_logit_diff": 2e-6, "int8": [int8]}
     sizes = {"model.onnx": 6_100_000, "model_int8.onnx": 1_720_000}
-    shown = ModelCard(onnx_card("entities-small", export, sizes=sizes, rows=1000))
+    contents = {"model.onnx": "float32, standard operators", "model_int8.onnx": "int8"}
+    shown = ModelCard(onnx_card("entities-small", export, sizes=sizes, contents=contents, rows=1000))
     assert shown.data.to_dict()["library_name"] == "onnx"
     assert "on the 1000 validation rows" in shown.text
     assert "| `model.onnx` | 0.6452 | 6,100,000 | float32, standard operators |" in shown.text
