@@ -44,9 +44,9 @@ class PrepareCorpus(Section):
     """Configuration of a data set in the hub's layout; null where there is one only."""
     split: str
     text_column: str
-    encoding: TextEncoding | None = None
+    encoding: TextEncoding | None
     """Of files of text; null is UTF-8, or UTF-16 where the file says so."""
-    documents: Literal["auto", "line", "blank_line", "file"] = "auto"
+    documents: Literal["auto", "line", "blank_line", "file"]
     """What a document of plain text is; `auto`: a line, or what stands between blank lines where there are some."""
     min_characters: Positive
     """Shorter documents are left out."""
@@ -256,7 +256,7 @@ class Export(Section):
     max_metric_drop: Weight
     """Largest drop of the task's metric on the validation split from PyTorch to the int8 ONNX model. A file is refused
     where the drop's whole 95 % interval lies above it, so that noise of a small split refuses none."""
-    strict: bool = False
+    strict: bool
     """Fail where no variant of int8 is accepted; false goes on without the int8 file."""
 
 

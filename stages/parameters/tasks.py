@@ -20,7 +20,7 @@ from stages.parameters.section import (
     task_metrics,
     task_rows,
 )
-from stages.parameters.sections import IntermediateLosses, Schedule, Training
+from stages.parameters.sections import IntermediateLosses, Schedule, Source, Training
 from stages.parameters.validation import problems
 
 Tree = dict[str, Any]
@@ -161,6 +161,17 @@ class Scored(Section):
     """How logits become predictions; empty for most kinds."""
 
 
+class Origin(Section):
+    """Where a task's rows come from, as its card says it."""
+
+    name: str
+    split: str
+    """Of the scores; of a share of the training rows, which."""
+    repository: str | None
+    """On the hub, where the data set is from there."""
+    revision: str | None
+
+
 class Task(Section):
     """An entry of `tasks`. What it leaves out is the default of its kind or of `finetuning`."""
 
@@ -186,14 +197,15 @@ def merged(default: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
     return both
 
 
-def resolve(task: Task, finetuning: Finetuning) -> dict[str, Tree]:
-    """The numbers of one task by part, as the stages read them: data, encoding, teacher, teaching, student."""
+def resolve(task: Task, finetuning: Finetuning, sources: Mapping[str, Source]) -> dict[str, Tree]:
+    """The numbers of one task by part, as the stages read them: data, origin, encoding, teacher, teaching, student."""
     kind = task_rows(task.kind)
     scored = {"encoding": kind.Encoding(**task.encoding), "decoding": kind.Decoding(**task.decoding)}
     parts = {part: model.model_validate(merged(getattr(finetuning, part).model_dump(), getattr(task, part)))
              for part, model in PARTS.items()}  # fmt: skip
     return {
         "data": {"kind": task.kind, "data": _resolved_data(task.data)},
+        "origin": {"origin": _origin(task.data, sources).model_dump()},
         "encoding": {"kind": task.kind, "metric": task.metric} | {n: part.model_dump() for n, part in scored.items()},
         **{part: {part: section.model_dump()} for part, section in parts.items()},
     }
@@ -205,6 +217,14 @@ def _resolved_data(data: Data) -> Tree:
     if data.unlabelled:
         numbers["unlabelled"]["columns"] = merged(data.columns, data.unlabelled.columns)
     return numbers
+
+
+def _origin(data: Data, sources: Mapping[str, Source]) -> Origin:
+    name, test = data.source.removeprefix("data/raw/"), data.splits.test
+    source = sources.get(name.partition("/")[0])
+    from_hub = source.options if source and source.kind == "hub" else {}
+    split = test if isinstance(test, str) else f"{test:g} of {data.splits.train}"
+    return Origin(name=name, split=split, repository=from_hub.get("repository"), revision=from_hub.get("revision"))
 
 
 def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str]:

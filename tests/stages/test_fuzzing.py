@@ -168,8 +168,8 @@ def task(kind: str, name: str, content: bytes) -> bool:
 
 
 def corpus(name: str, content: bytes) -> bool:
-    section = {"source": "data/mine", "config": None, "split": "train", "text_column": "text", "min_characters": 3,
-               "max_documents": None, "heldout": 0.1}  # fmt: skip
+    section = {"source": "data/mine", "config": None, "split": "train", "text_column": "text", "encoding": None,
+               "documents": "auto", "min_characters": 3, "max_documents": None, "heldout": 0.1}  # fmt: skip
     parameters = {"prepare_corpus": section}
     return is_read(prepare_corpus, parameters, output=Path("data/corpus"), name=name, content=content)
 
@@ -207,7 +207,9 @@ def check(file: Path) -> None:
         assert str(error).startswith(("params.yaml is not valid:", f"{file} is not YAML", f"{file}: expected sections"))
         assert len(str(error)) < 20_000
     else:
-        assert all(set(tasks[name]) == {"data", "encoding", "teacher", "teaching", "student"} for name in whole.tasks)
+        assert all(
+            {*tasks[name]} == {"data", "origin", "encoding", "teacher", "teaching", "student"} for name in whole.tasks
+        )
 
 
 @settings(MANY, max_examples=250)
