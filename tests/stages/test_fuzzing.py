@@ -172,7 +172,7 @@ def task(kind: str, name: str, content: bytes) -> bool:
     words = {"words": "tokens", "tags": "ner_tags"}
     columns = words if name.endswith(".conll") else {column: column for column in ROWS[kind][0]}
     train = name if name.endswith(".conll") else "train"
-    data = {"source": "data/mine", "config": None, "splits": {"train": train, "validation": 0.25, "test": train},
+    data = {"source": "data/mine", "config": None, "splits": {"train": train, "validation": 0.4, "test": train},
             "columns": columns, "max_rows": None}  # fmt: skip
     parameters = {"task": {"kind": kind, "data": data}}
     return is_read(prepare_task, parameters, output=Path("data/tasks/mine"), name=name, content=content)
