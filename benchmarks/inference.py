@@ -46,7 +46,7 @@ def measure(title: str, teacher: Any, student: Any, *, rounds: int, threads: int
             variants |= torch_variants(name, model) | onnx_variants(name, files, threads=threads)
         lines = [f"## {title}", "", sizes(teacher, student), "", HEAD, "|---|---|---|---|---|"]
         for length in LENGTHS:
-            seconds = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
+            seconds, _ = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
             lines += rows(length, seconds)
     return [*lines, ""]
 

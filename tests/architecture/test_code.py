@@ -41,7 +41,7 @@ LAYERS = [
     {"tinybert.tasks"},
     {"tinybert.evaluation", "tinybert.finetuning"},
     {"tinybert.export"},
-    {"tinybert.reporting"},
+    {"tinybert.inference", "tinybert.reporting"},
     {"tinybert.cli"},
     {"demonstration"},
     {"stages.parameters"},

@@ -206,9 +206,13 @@ def latency_by_model(latency: Sequence[Tree]) -> dict[str, list[Tree]]:
 
 
 def speed(latency: Sequence[Tree]) -> dict[str, Tree]:
-    """For each model but the teacher: the speed-up of its fastest variant."""
-    speed_ups = {model: max(row["ratio"] for row in rows) for model, rows in latency_by_model(latency).items()}
-    return {model: {"speed_up": round(ratio, 2)} for model, ratio in speed_ups.items() if model != TEACHER}
+    """For each model but the teacher: the speed-up of its fastest variant, and `busy` where others disturbed it."""
+    fastest = {model: max(rows, key=lambda row: row["ratio"]) for model, rows in latency_by_model(latency).items()}
+    return {
+        model: {"speed_up": round(row["ratio"], 2)} | ({"busy": True} if row.get("busy") else {})
+        for model, row in fastest.items()
+        if model != TEACHER
+    }
 
 
 def size_rows(headlines: Mapping[str, Mapping[str, Tree]]) -> list[Tree]:
