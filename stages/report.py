@@ -11,7 +11,7 @@ from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.files import read_object, read_table, write_json, write_table, write_text
 from tinybert.reporting import results
-from tinybert.reporting.page import curve_charts, leaves, render, score_charts, students_content
+from tinybert.reporting.page import FOLDED, curve_charts, leaves, many_classes, render, score_charts, students_content
 from tinybert.training.progress import log
 
 REPORTS = Path("reports")
@@ -40,11 +40,17 @@ def main(p: Parameters, run: Run) -> None:
     write_table(REPORTS / "sizes.tsv", results.SIZE_COLUMNS, results.size_rows(headlines))
     write_json(REPORTS / "machines.json", machines)
     tasks = {
-        task: {"results": merged[task], "models": headlines[task], "curves": curve_charts(curves[task])}
+        task: {
+            "results": merged[task],
+            "models": headlines[task],
+            "curves": curve_charts(curves[task]),
+            "many_classes": many_classes(merged[task]),
+        }
         for task in p.tasks
     }
     text = render(
         students=students_content(distilled), score_charts=score_charts(headlines, merged), tasks=tasks,
+        models=list(dict.fromkeys(model for rows in headlines.values() for model in rows)), folded=len(tasks) > FOLDED,
         longest=max(p.measure.lengths), curves=curve_charts(general), machines=machines,
         parameters=dict(sorted(leaves(p.model_dump()).items())),
     )  # fmt: skip

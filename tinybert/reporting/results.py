@@ -26,6 +26,8 @@ SIZES = ("parameters", "multiply_adds", "bytes")
 SIZE_COLUMNS = ("task", "model", "score", *SIZES)
 CURVE_COLUMNS = ("step", "series", "value")
 CONFUSION_COLUMNS = ("model", "gold", "predicted", "rows")
+FEW_CLASSES = 12
+"""Up to so many a confusion matrix is a table of numbers; of more it is drawn."""
 HELDOUT_MLM = "heldout-mlm"
 """Beside the tasks: the score of pretraining and general distillation. No task has a hyphen in its name."""
 
@@ -238,7 +240,8 @@ def series(rows: Iterable[Mapping[str, str]]) -> list[Tree]:
 def confusion_rows(results: Results) -> list[Tree]:
     """Confusion matrices in long form, of all models; none where the kind of task has no classes.
 
-    A label's `<` is replaced: the page of `dvc plots` puts labels into a script, which `</script>` would end.
+    Of many classes the empty cells are left out. A label's `<` is replaced: the page of `dvc plots` puts labels into a
+    script, which `</script>` would end.
     """
     labels = [str(label).replace("<", "\u2039") for label in results.labels]
     return [
@@ -246,6 +249,7 @@ def confusion_rows(results: Results) -> list[Tree]:
         for model, matrix in results.confusion.items()
         for gold, counts in zip(labels, matrix, strict=True)
         for predicted, count in zip(labels, counts, strict=True)
+        if count or len(labels) <= FEW_CLASSES
     ]
 
 
