@@ -60,7 +60,7 @@ def describe(folder: Path) -> dict[str, str]:
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is no model folder: it has no config.json")
     config = read_object(folder / "config.json")
-    weights, onnx = sorted(folder.glob("model*.safetensors")), sorted(folder.glob("*.onnx*"))
+    weights, onnx = sorted(folder.glob("model*.safetensors")), sorted([*folder.glob("*.onnx*"), *folder.glob("onnx/*")])
     if not weights and not onnx:
         raise InputError(f"{folder} is no model folder: it has no model.safetensors and no *.onnx")
     shapes = {name: shape for file in weights for name, shape in tensor_shapes(file, exclude_dtypes=NO_WEIGHT).items()}
@@ -68,7 +68,8 @@ def describe(folder: Path) -> dict[str, str]:
     model |= {title: _join(config.get(key)) for title, key in SIZES.items()}
     if weights:
         model["parameters"] = _count(shapes, tied=config.get("tie_word_embeddings", True))
-    model |= {file.name: f"{file.stat().st_size:,} bytes" for file in [*weights, *onnx]}
+    files = {file.relative_to(folder).as_posix(): file for file in [*weights, *onnx]}
+    model |= {name: f"{file.stat().st_size:,} bytes" for name, file in files.items()}
     return model | ({"labels": _join(config["id2label"])} if "id2label" in config else {})
 
 
