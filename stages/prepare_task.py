@@ -72,7 +72,10 @@ def _splits(data: Data, kind: TaskRows) -> tuple[dict[str, Rows], list[str] | No
     for name in SPLITS:
         if not splits[name]:
             wanted = ", ".join(f"{key} {value}" for key, value in given.items())
-            raise InputError(f"{data.source}: data.splits ({wanted}) leave no {name} rows of {len(train)} to train on")
+            raise InputError(
+                f"{data.source}: data.splits ({wanted}) leave no {name} rows of {len(train)} to train on"
+                + ("; rows that share a text, or data.group, stay together" if name in shares else "")
+            )
     return splits, names
 
 

@@ -21,11 +21,12 @@ RELEASE, PACKAGES = ROOT / "models/release", ROOT / ".venv/transformers-js/node_
 
 
 def models(release: Path) -> list[dict[str, Any]]:
-    """Name, kind of task and whether it reads pairs, of each model in `release`. Raises InputError without any."""
+    """Name and kind of task of each model in `release`. Raises InputError without any."""
     found = []
     for file in sorted(release.glob("*/*/config.json")):
         name = file.parent.relative_to(release).as_posix()
-        found.append({"name": name, "kind": read_object(file)["tinybert"]["kind"]})
+        task = read_object(file).get("tinybert")
+        found += [{"name": name, "kind": task["kind"]}] if task else []
     if not found:
         raise InputError(f"{release} holds no model; `dvc repro` makes them")
     return found
@@ -81,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         server = serve(port=options.port, release=options.release, packages=options.packages)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, OverflowError) as error:
         raise SystemExit(f"error: {error}") from None
     print(f"http://127.0.0.1:{server.server_port} - Ctrl-C ends it", flush=True)
     try:

@@ -1,6 +1,6 @@
 """What the sections of params.yaml have in common: they are frozen, strictly typed, and know all of their keys."""
 
-import codecs
+import io
 import json
 from importlib import import_module
 from pathlib import Path as FilePath
@@ -63,7 +63,7 @@ def _one_of(kind: str, kinds: list[str]) -> str:
 
 def _known_encoding(name: str) -> str:
     try:
-        codecs.lookup(name)
+        io.TextIOWrapper(io.BytesIO(), encoding=name)  # also refuses what is no encoding of text, such as hex
     except LookupError:
         raise ValueError(f"expected an encoding that Python knows, such as latin-1, got {json.dumps(name)}") from None
     return name

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.data.text_files import open_text
+from tinybert.errors import InputError
 
 Row = dict[str, Any]
 UNLABELLED = ("unsup", "unlabelled", "unlabeled")
@@ -30,5 +31,9 @@ def class_files(folder: Path, split: str) -> list[tuple[str, Path]]:
 def read_class_files(files: list[tuple[str, Path]], *, encoding: str | None) -> Iterator[Row]:
     """`text`, of the whole file, and `label`, its folder's name; None for one of UNLABELLED."""
     for name, path in files:
-        with open_text(path, encoding=encoding) as file:
-            yield {"text": file.read().strip("\n"), "label": None if name in UNLABELLED else name}
+        try:
+            with open_text(path, encoding=encoding) as file:
+                text = file.read().strip("\n")
+        except UnicodeError as error:
+            raise InputError(f"{path} cannot be read ({type(error).__name__}: {error}); is it whole?") from error
+        yield {"text": text, "label": None if name in UNLABELLED else name}

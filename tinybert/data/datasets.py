@@ -61,6 +61,8 @@ def open_split(
     if is_archive(source):
         return _open_archive(source, config=config, split=split, form=form, labelled=labelled)
     if source.is_dir() and (named := _file_in(source, split)):
+        if config is not None:
+            raise InputError(f"{named} is a file and has no configuration {config!r}; leave it out")
         return open_split(named, config=None, split="train", form=form, labelled=labelled)
     rows, features, names = _open(source, config=config, split=split, form=form, labelled=labelled)
     first = next(rows, None)
@@ -77,12 +79,16 @@ def _open_archive(source: Path, **options: Any) -> tuple[Iterator[Row], Features
             rows, features = open_split(place, **options)
         except InputError as error:
             raise InputError(str(error).replace(str(place), str(source))) from None
-        return _while_open(rows, stack.pop_all()), features
+        return _while_open(rows, stack.pop_all(), place=place, source=source), features
 
 
-def _while_open(rows: Iterator[Row], stack: contextlib.ExitStack) -> Iterator[Row]:
+def _while_open(rows: Iterator[Row], stack: contextlib.ExitStack, *, place: Path, source: Path) -> Iterator[Row]:
+    """The rows, after which `place` is gone; an error names `source` in its stead."""
     with stack:
-        yield from rows
+        try:
+            yield from rows
+        except InputError as error:
+            raise InputError(str(error).replace(str(place), str(source))) from None
 
 
 def _file_in(folder: Path, name: str) -> Path | None:

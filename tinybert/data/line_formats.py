@@ -68,9 +68,12 @@ def _fields(line: str) -> list[str]:
     return line.rstrip().split("\t") if "\t" in line else line.split()
 
 
-def _is_skipped(line: str) -> bool:
-    """Whether a line is the mark of a document, or a comment, which has no tag."""
-    return line.startswith(DOCUMENT_MARK) or (line.startswith("#") and not TAG.fullmatch(_fields(line)[-1]))
+def _is_skipped(line: str, *, width: int = 0) -> bool:
+    """Whether a line is the mark of a document, or a comment: it has no tag, or where known, another width."""
+    if not line.startswith("#"):
+        return line.startswith(DOCUMENT_MARK)
+    fields = _fields(line)
+    return len(fields) != width if width else not TAG.fullmatch(fields[-1])
 
 
 def _columns(lines: Iterator[tuple[int, str]], where: str) -> Iterator[Row]:
@@ -80,7 +83,7 @@ def _columns(lines: Iterator[tuple[int, str]], where: str) -> Iterator[Row]:
             continue
         rows = list[list[str]]()
         for number, line in group:
-            if _is_skipped(line):
+            if _is_skipped(line, width=width):
                 continue
             rows.append(_fields(line))
             width = width or len(rows[-1])
@@ -139,8 +142,8 @@ def _wiki(lines: Iterator[tuple[int, str]], where: str) -> Iterator[Row]:
 def _resolved(documents: Documents, sample: list[str]) -> Documents:
     if documents != "auto":
         return documents
-    blank = [not line.strip() for line in "".join(sample).strip().splitlines()]
-    return "blank_line" if any(blank) else "line"
+    filled = [number for number, line in enumerate(sample) if line.strip()]
+    return "blank_line" if filled and len(filled) < filled[-1] - filled[0] + 1 else "line"
 
 
 def _plain(lines: Iterator[tuple[int, str]], documents: Documents) -> Iterator[Row]:

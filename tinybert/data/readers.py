@@ -17,7 +17,7 @@ from datasets.table import cast_table_to_schema
 from tinybert.data.delimited import TAB, find_separator, is_quoted, read_delimited
 from tinybert.data.json_rows import read_json
 from tinybert.data.line_formats import SAMPLE, Documents, has_columns, read_lines
-from tinybert.data.text_files import COMPRESSED, open_text
+from tinybert.data.text_files import COMPRESSED, is_text, open_text
 from tinybert.errors import InputError, shorten
 
 Row = dict[str, Any]
@@ -28,7 +28,6 @@ LINES = "lines"
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, csv.Error, pa.ArrowException)
 BOOLEANS = {"true": True, "false": False}
 PARQUET_BATCH = 1000  # rows in memory at once
-START = 1024  # bytes of a file without a known suffix, which tell text from anything else
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,25 +52,16 @@ AS_IT_SAYS = Form()
 def data_format(path: Path) -> str:
     """The suffix that tells the format of `path`, or LINES. Raises InputError where its name and content tell none."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    packed = bool(suffixes) and suffixes[-1] in COMPRESSED
-    if packed and suffixes[0] != ".parquet":
+    if suffixes and suffixes[-1] in COMPRESSED and suffixes[0] != ".parquet":
         suffixes.pop()
     if suffixes and suffixes[-1] in FORMATS:
         return suffixes[-1]
-    if packed or not _is_text(path):
+    if path.suffixes[:1] == [".parquet"] or not is_text(path):
         raise InputError(
             f"{path} has no format that can be read; expected a file that ends in {', '.join(FORMATS)}, all but the "
             f"last also with {', '.join(COMPRESSED)}, or a file of text"
         )
     return LINES
-
-
-def _is_text(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        start = file.read(START)
-    return bool(start) and b"\0" not in start
 
 
 def read_rows(path: Path, *, features: Features | None, form: Form = AS_IT_SAYS) -> Iterator[Row]:

@@ -17,9 +17,9 @@ REST = "rest"
 def draw_splits(groups: Sequence[Sequence[str]], *, shares: Mapping[str, float]) -> list[str]:
     """The split of each row, [N]: a name of `shares`, each for about its share of the rows, or REST.
 
-    `groups` are the keys of each row; rows that are linked by keys, directly or by way of others, are one group and
-    share a fate. A new row moves none of the others, unless it links groups. A group of more rows than half of the
-    smallest share could fill a split alone, and always stays in REST.
+    `groups` are the keys of each row; rows that are linked by keys, directly or by way of others, are one group, which
+    is drawn by the first of its keys in sorted order. So a new row moves no other, unless it has a key in common with
+    it. A group of more rows than half of the smallest share could fill a split alone, and always stays in REST.
     """
     first = _smallest_linked_key(groups)
     sizes, largest = Counter(first), min(shares.values()) * len(groups) / 2

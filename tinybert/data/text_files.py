@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WIDE = ("utf-16", "utf-32")
 """Encodings in which a line end is not one byte."""
+START = 1024
+"""Bytes that tell text from anything else."""
 EXAMPLE = "latin-1"
 
 
@@ -32,6 +35,18 @@ def open_text(path: Path, *, encoding: str | None = None, newline: str | None = 
             yield file
         except UnicodeDecodeError as error:
             raise _undecodable(path, used, given=encoding is not None) or error from None
+
+
+def is_text(path: Path) -> bool:
+    """Whether the start of a file, decompressed, may be text: no byte is 0, or a mark says UTF-16."""
+    if not path.is_file():
+        return False
+    try:
+        with _open_binary(path) as file:
+            start = file.read(START)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return False
+    return bool(start) and (b"\0" not in start or start.startswith(UTF16_MARKS))
 
 
 def _open_binary(path: Path) -> IO[bytes]:

@@ -113,7 +113,8 @@ class Scorer:
         return protocol.scores(self.metrics, predictions, data.rows, labels=self.labels)
 
     def require(self, metric: str, rows: list[Row]) -> None:
-        """Raise InputError if `metric` is undefined for the task's labels, before anything is trained."""
+        """Raise InputError if `metric` or the decoding does not fit the task's labels, before anything is trained."""
+        self.coding.decode([], features=[], rows=[], labels=self.labels, **self._decoding)
         baseline = self.metrics.baseline(rows, rows)
         defined = protocol.scores(self.metrics, baseline, rows, labels=self.labels)
         if metric not in defined:

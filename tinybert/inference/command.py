@@ -1,18 +1,23 @@
 """`tinybert predict`: questions from arguments, a file or standard input, answers as JSON lines."""
 
 import argparse
+import csv
 import json
+import lzma
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from tinybert.data.delimited import TAB, is_quoted, read_delimited
+from tinybert.data.delimited import TAB, find_separator, is_quoted, read_delimited
 from tinybert.data.json_rows import read_json
-from tinybert.data.text_files import open_text
-from tinybert.errors import InputError
+from tinybert.data.text_files import COMPRESSED, open_text
+from tinybert.errors import InputError, explain
 from tinybert.inference.predictor import Predictor
 
+JSON, TABLES = (".jsonl", ".json", ".ndjson"), (".csv", ".tsv")
+BROKEN = (csv.Error, EOFError, OSError, UnicodeError, zlib.error, lzma.LZMAError)
 DIGITS = 6
 """Of a probability or a score in the output."""
 
@@ -31,6 +36,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write one JSON object a line to standard output. Raises InputError, see Predictor."""
+    if not options.texts and (options.pair is not None or options.context is not None):
+        raise InputError("--pair and --context go with a TEXT; in a file or in lines they are keys of each object")
     predictor = Predictor(options.model, precision=options.precision, threads=options.threads)
     for result in predictor.stream(_requests(options)):
         shown = result if options.all else _without_details(result, predictor.kind)
@@ -49,29 +56,46 @@ def _requests(options: argparse.Namespace) -> Iterator[Any]:
 
 def _of_lines(lines: Iterable[str]) -> Iterator[Any]:
     """JSON objects and strings, or plain text."""
-    for number, line in enumerate(lines, start=1):
-        text = line.rstrip("\r\n")
-        if not text.lstrip().startswith(("{", '"')):
-            yield text
-            continue
-        try:
-            yield json.loads(text)
-        except ValueError as error:
-            raise InputError(f"line {number}: broken JSON: {error}") from None
+    try:
+        for number, line in enumerate(lines, start=1):
+            yield _of_line(line.rstrip("\r\n"), number)
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input is not UTF-8: {error}") from None
+
+
+def _of_line(text: str, number: int) -> Any:
+    try:
+        return json.loads(text) if text.lstrip().startswith(("{", '"')) else text
+    except ValueError as error:
+        raise InputError(f"line {number}: broken JSON: {error}") from None
 
 
 def _of_file(path: Path) -> Iterator[Any]:
-    suffix = path.suffix.lower()
-    with open_text(path, newline="" if suffix in (".csv", ".tsv") else None) as file:
-        if suffix in (".json", ".jsonl", ".ndjson"):
-            yield from read_json(file, path)
-        elif suffix in (".csv", ".tsv"):
-            separator = TAB if suffix == ".tsv" else ","
-            quoted = separator != TAB or is_quoted(file)
-            file.seek(0)
-            yield from read_delimited(file, path, separator=separator, header=True, quoted=quoted)
-        else:
-            yield from (line.rstrip("\n") for line in file)
+    """Raises InputError for a file that is broken, or of another format."""
+    form = next((suffix for suffix in reversed(path.suffixes) if suffix.lower() not in COMPRESSED), "").lower()
+    if form not in (*JSON, *TABLES, ".txt"):
+        expected = ", ".join((*JSON, *TABLES, ".txt"))
+        raise InputError(f"{path}: expected a file that ends in {expected}, perhaps with {', '.join(COMPRESSED)}")
+    try:
+        with open_text(path, newline="" if form in TABLES else None) as file:
+            yield from _rows(file, path, form)
+    except BROKEN as error:
+        if explain(error):
+            raise
+        raise InputError(f"{path} cannot be read to its end ({type(error).__name__}: {error}); is it whole?") from error
+
+
+def _rows(file: TextIO, path: Path, form: str) -> Iterator[Any]:
+    if form in JSON:
+        yield from read_json(file, path)
+    elif form in TABLES:
+        separator = TAB if form == ".tsv" else find_separator([file.readline()])
+        file.seek(0)
+        quoted = separator != TAB or is_quoted(file)
+        file.seek(0)
+        yield from read_delimited(file, path, separator=separator, header=True, quoted=quoted)
+    else:
+        yield from (line.rstrip("\n") for line in file)
 
 
 def _without_details(result: dict[str, Any], kind: str) -> dict[str, Any]:

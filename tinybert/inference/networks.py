@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tinybert.errors import InputError
+from tinybert.errors import InputError, explain, shorten
 from tinybert.export.runtime import open_session, run_session
 
 Precision = Literal["int8", "float32"]
@@ -38,7 +38,12 @@ def open_network(folder: Path, *, precision: Precision | None, threads: int | No
 
 
 def _onnx(file: Path, threads: int | None) -> Network:
-    session = open_session(file, threads=threads or 0)
+    try:
+        session = open_session(file, threads=threads or 0)
+    except Exception as error:  # onnxruntime has a class of its own for each reason
+        if explain(error):
+            raise
+        raise InputError(f"{file} cannot be read as a model: {shorten(str(error))}") from error
     return lambda inputs: run_session(session, inputs)
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from tokenizers import Tokenizer
 
-from tinybert.errors import InputError
+from tinybert.errors import InputError, explain
 from tinybert.files import read_object
 from tinybert.inference.networks import Network, Precision, open_network
 from tinybert.tasks.protocol import Feature, Logits, TaskEncoding
@@ -26,6 +26,8 @@ DECODING = {
     "multilabel": {"threshold": 0.5, "thresholds": {}}, "qa": {"max_answer_length": 30, "unanswerable": False}
 }  # fmt: skip
 """By kind, for a model that was not made by this pipeline."""
+DEFAULT_LABELS = {"0": "LABEL_0", "1": "LABEL_1"}
+"""What Transformers leaves out of config.json."""
 DOC_STRIDE = 128
 TOKENS = 8192
 """Padded tokens in a batch."""
@@ -47,9 +49,9 @@ class Predictor:
                 raise InputError(f"{folder} is no model folder: it has no {name}")
         config = read_object(folder / "config.json")
         self.kind, self._encoding, self._decoding = _task(config, folder)
-        self.labels = [] if self.kind in ("qa", "regression") else _labels(config, folder)
+        self.labels = [] if self.kind in ("qa", "regression") else _labels(config)
         self._coding = cast(TaskEncoding, import_module(f"tinybert.tasks.{self.kind}.encoding"))
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = _tokenizer(folder / "tokenizer.json")
         self._network = open_network(folder, precision=precision, threads=threads)
         self._pad = config.get("pad_token_id") or 0
 
@@ -118,6 +120,19 @@ def _padded(features: list[Feature], pad_token_id: int) -> dict[str, np.ndarray]
     return inputs
 
 
+def _tokenizer(file: Path) -> Tokenizer:
+    """The tokenizer, without truncation and padding."""
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises a bare one
+        if explain(error):
+            raise
+        raise InputError(f"{file} cannot be read as a tokenizer: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def _task(config: dict[str, Any], folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Kind, encoding and decoding: what the pipeline wrote into config.json, or what follows from the architecture."""
     if task := config.get("tinybert"):
@@ -125,18 +140,17 @@ def _task(config: dict[str, Any], folder: Path) -> tuple[str, dict[str, Any], di
     architecture: str = (config.get("architectures") or ["unnamed"])[0]
     kind = KINDS.get(architecture)
     if architecture == "BertForSequenceClassification":
-        one = len(config.get("id2label", {})) == 1
-        kind = PROBLEMS[config.get("problem_type") or ("regression" if one else "single_label_classification")]
+        one = len(config.get("id2label") or DEFAULT_LABELS) == 1
+        kind = PROBLEMS.get(config.get("problem_type") or ("regression" if one else "single_label_classification"))
     if kind is None:
         expected = ", ".join((*KINDS, "BertForSequenceClassification"))
-        raise InputError(f"{folder}/config.json: architectures is {architecture!r}, expected one of {expected}")
+        got = f"{architecture!r} with problem_type {config.get('problem_type')!r}"
+        raise InputError(f"{folder}/config.json: architectures is {got}, expected one of {expected}")
     length = config["max_position_embeddings"]
     strides = {"doc_stride": min(DOC_STRIDE, length // 4)} if kind == "qa" else {}
     return kind, {"max_length": length, **strides}, DECODING.get(kind, {})
 
 
-def _labels(config: dict[str, Any], folder: Path) -> list[str]:
-    names = config.get("id2label")
-    if not names:
-        raise InputError(f"{folder}/config.json: expected the classes under id2label, got none")
+def _labels(config: dict[str, Any]) -> list[str]:
+    names = config.get("id2label") or DEFAULT_LABELS
     return [names[key] for key in sorted(names, key=int)]

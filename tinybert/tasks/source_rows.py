@@ -35,7 +35,7 @@ def read_labelled(
         place = f"{where}, row {count}"
         try:
             labelled = locate(lambda row=row: kind.read_row(row, columns=columns, names=names), place)
-            read.append(SourceRow(labelled, place, None if group is None else str(row[group])))
+            read.append(SourceRow(labelled, place, None if group is None else _named(row[group])))
         except NoLabel as error:
             lacking.append(f"row {count}: {error}")
     if lacking and not skip_unlabelled:
@@ -59,9 +59,15 @@ def draw(rows: list[SourceRow], kind: TaskRows, *, shares: Mapping[str, float]) 
     return splits
 
 
+def _named(group: Any) -> str | None:
+    """The value of a group column; a row whose value is null, NaN or blank is of no group."""
+    text = "" if group is None or group != group else str(group)
+    return text if text.strip() else None
+
+
 def _keys(source: SourceRow, kind: TaskRows) -> list[str]:
     texts = (source.row[name] for name in kind.GROUPED)
-    keys = [text if isinstance(text, str) else " ".join(text) for text in texts if text]
+    keys = [f"text {text if isinstance(text, str) else ' '.join(text)}" for text in texts if text]
     return keys if source.group is None else [*keys, f"group {source.group}"]
 
 

@@ -147,7 +147,7 @@ def test_unlabelled_rows_need_no_label_and_are_counted(project: Path):
          "data/mine: the split 'validation' has no rows (validation.jsonl)"),
         ({"validation": 0.0001}, {"train": PAIRS, "test": PAIRS},
          "data/mine: data.splits (train train, validation 0.0001, test test) leave no validation rows of 2 to train "
-         "on"),
+         "on; rows that share a text, or data.group, stay together"),
         ({}, {}, "data/mine does not exist; this stage depends on it"),
     ],
     ids=["unknown split", "empty split", "too small a share", "no source"],

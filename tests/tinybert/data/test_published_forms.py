@@ -1,5 +1,6 @@
 """Files in the forms that data sets are published in: each row comes out once, whole and with its own label."""
 
+import gzip
 import json
 import os
 import shutil
@@ -41,9 +42,9 @@ Peter NNP B-NP B-PER
 """
 
 
-@pytest.mark.parametrize("name", ["eng.train", "train.txt", "train.conll", "train"])
+@pytest.mark.parametrize("name", ["eng.train", "train.txt", "train.conll", "train", "eng.train.gz"])
 def test_columns_of_words_and_tags_are_sentences(tmp_path, name):
-    first, second = rows_of(tmp_path / name, CONLL)
+    first, second = rows_of(tmp_path / name, gzip.compress(CONLL.encode()) if name.endswith(".gz") else CONLL)
     assert (first["tokens"], first["ner_tags"]) == (["EU", "rejects"], ["B-ORG", "O"])
     assert (first["1"], first["3"]) == (["NNP", "VBZ"], ["B-ORG", "O"])
     assert (second["tokens"], second["ner_tags"]) == (["Peter"], ["B-PER"])
@@ -62,8 +63,10 @@ def test_a_line_with_another_number_of_columns_is_named(tmp_path):
 
 
 def test_columns_that_no_tag_tells_are_told_by_their_numbers(tmp_path):
-    rows = rows_of(tmp_path / "train.txt", "B-PER 1 Ann\nO 2 ran\n", numbered=True)
-    assert [(row["2"], row["0"]) for row in rows] == [(["Ann", "ran"], ["B-PER", "O"])]
+    rows = rows_of(
+        tmp_path / "train.txt", "# id 1\nB-PER 1 Ann x\nO 2 ran x\n# a comment\n#tag 3 it x\n", numbered=True
+    )
+    assert [(row["2"], row["0"]) for row in rows] == [(["Ann", "ran", "it"], ["B-PER", "O", "#tag"])]
 
 
 QUESTION = {"id": "q", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 0}]}
@@ -189,6 +192,7 @@ def test_extracted_wikipedia_may_be_json(tmp_path):
     [
         ("auto", "one\ntwo\n", ["one", "two"]),
         ("auto", "\none\nstill\n\n\ntwo\n\n", ["one\nstill", "two"]),
+        ("auto", "one\x0c\ntwo\x85\n", ["one\x0c", "two\x85"]),
         ("line", "one\n\ntwo\n", ["one", "", "two"]),
         ("blank_line", "one\ntwo\n", ["one\ntwo"]),
         ("file", "one\n\ntwo\n", ["one\n\ntwo"]),
@@ -244,19 +248,26 @@ def test_an_archive_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("../../b.txt", "outside")
-        archive.writestr("a.txt", "one\ntwo\n")
+        archive.writestr("a...b.txt", "one\ntwo\n")
         archive.writestr("__MACOSX/x.txt", "no")
     rows, _ = open_split(tmp_path / "a.zip", config=None, split="train")
     assert next(rows) == {"text": "one"}
     assert [*(tmp_path / "temporary").iterdir()]
     assert [*rows] == [{"text": "two"}]
-    assert [*(tmp_path / "temporary").iterdir()] == [] and not [*tmp_path.rglob("b.txt")]
+    assert [*(tmp_path / "temporary").iterdir()] == []
 
 
 def test_a_broken_archive_is_refused(tmp_path):
     assert "cannot be unpacked" in refused(tmp_path / "a.zip", b"PK")
     assert "cannot be unpacked" in refused(tmp_path / "a.tar.gz", b"\x1f\x8b")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", "some words " * 99)
+    damaged = bytearray((tmp_path / "d.zip").read_bytes())
+    damaged[40:60] = b"\xff" * 20
+    assert "cannot be unpacked (" in refused(tmp_path / "d.zip", bytes(damaged))
+    with zipfile.ZipFile(tmp_path / "e.zip", "w") as archive:
+        archive.writestr("../../b.txt", "outside")
+    assert "its member '../../b.txt' would be written elsewhere" in refused(tmp_path / "e.zip")
     with zipfile.ZipFile(tmp_path / "b.zip", "w"):
         pass
     assert "holds no file" in refused(tmp_path / "b.zip")

@@ -161,7 +161,12 @@ def test_a_folder_without_a_model_is_refused(models, tmp_path):
     assert refusal(precision="int8").endswith(" has none of model_int8.onnx, onnx/model_quantized.onnx")
     del config["tinybert"]
     (tmp_path / "config.json").write_text(json.dumps(config | {"architectures": ["BertModel"]}))
-    assert "architectures is 'BertModel', expected one of BertForTokenClassification" in refusal()
+    assert "architectures is 'BertModel' with problem_type None, expected one of BertForTokenClass" in refusal()
+    (tmp_path / "config.json").write_bytes((models["qa"] / "config.json").read_bytes())
+    (tmp_path / "model.onnx").write_bytes(b"nonsense")
+    assert refusal().startswith(f"{tmp_path}/model.onnx cannot be read as a model: ")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert refusal().startswith(f"{tmp_path}/tokenizer.json cannot be read as a tokenizer: ")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -210,15 +215,24 @@ def test_the_command_asks_a_question_and_finds_entities(models, capsys):
 
 
 def test_the_command_says_what_is_wrong_in_one_line(models, tmp_path, capsys, monkeypatch):
+    qa = str(models["qa"])
     (tmp_path / "a.tsv").write_text("body\nx\n")
-    assert main(["predict", str(models["qa"]), "--file", str(tmp_path / "a.tsv")]) == 2
+    assert main(["predict", qa, "--file", str(tmp_path / "a.tsv")]) == 2
+    files = {"b.csv": b'question,context\n"x,y\n', "c.jsonl.gz": b"\x1f\x8b", "d.parquet": b"PAR1", "e.txt": b"\xff"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        assert main(["predict", qa, "--file", str(tmp_path / name)]) == 2
+    assert main(["predict", qa, "--file", str(tmp_path / "a.tsv"), "--context", "x"]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 6 and all(error.startswith("tinybert: error: ") for error in errors)
+    assert "b.csv cannot be read to its end" in errors[1] and "c.jsonl.gz cannot" in errors[2]
+    assert "expected a file that ends in .jsonl" in errors[3] and "line 1: byte 0xff" in errors[4]
+    assert "--pair and --context go with a TEXT" in errors[5]
     monkeypatch.setattr("sys.stdin", io.StringIO("{\n"))
     assert main(["predict", str(models["qa"])]) == 2
     assert main(["predict", str(tmp_path), "a"]) == 2
     errors = capsys.readouterr().err.splitlines()
-    assert [error.split(": ")[2] for error in errors] == [
-        "request 1", "line 1", f"{tmp_path} is no model folder"
-    ] and "broken JSON" in errors[1]  # fmt: skip
+    assert "line 1: broken JSON" in errors[0] and f"{tmp_path} is no model folder" in errors[1]
 
 
 def test_logits_are_those_of_one_text_at_a_time(models):

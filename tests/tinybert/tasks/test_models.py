@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tinybert.tasks.test_kinds import refusals
+from tinybert.errors import InputError
 from tinybert.tasks.classification import encoding as classification
 from tinybert.tasks.classification.model import collate as collate_texts
 from tinybert.tasks.multilabel import encoding as multilabel
@@ -102,6 +103,11 @@ def test_a_label_is_predicted_above_its_threshold():
     assert multilabel.results(logits, thresholds={}, **options)[0] == {
         "labels": ["y"], "scores": {"x": pytest.approx(0.2689414), "y": pytest.approx(0.5249792)}
     }  # fmt: skip
+
+
+def test_a_threshold_of_no_label_is_refused():
+    with pytest.raises(InputError, match="decoding.thresholds: expected labels of the task, x, y, got 'z'"):
+        multilabel.decode([], features=[], rows=[], labels=["x", "y"], threshold=0.5, thresholds={"z": 0.1})
 
 
 TAGS = ["O", "B-x", "I-x"]

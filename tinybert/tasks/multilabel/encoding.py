@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from tinybert.errors import InputError
 from tinybert.tasks.encoding import encode_texts, text_row
 
 
@@ -27,6 +28,10 @@ def decode(
     thresholds: Mapping[str, float],
 ) -> list[list[str]]:  # fmt: skip
     """The labels of each row whose probability is above their threshold; logits: one [C] per feature."""
+    if unknown := sorted(thresholds.keys() - {*labels}):
+        raise InputError(
+            f"decoding.thresholds: expected labels of the task, {', '.join(labels[:20])}, got {unknown[0]!r}"
+        )
     limits = [thresholds.get(label, threshold) for label in labels]
     return [
         [label for label, probability, limit in zip(labels, p_C, limits, strict=True) if probability > limit]

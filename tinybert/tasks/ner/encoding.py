@@ -14,6 +14,8 @@ from tinybert.tasks.encoding import NO_LABEL, cls_and_sep, copy_backend, softmax
 NO_TAG = -100
 """The label of a token that no tag is predicted at; that of a word without a gold tag is NO_LABEL."""
 NO_WORD = -1
+GO_ON = ("I", "E", "L")
+"""Beginnings of tags that may go on with an entity: of BIO, IOBES and BILOU."""
 Word = tuple[int, list[int]]
 """The index of a word, and the ids of its pieces."""
 
@@ -22,7 +24,7 @@ def to_row(request: Any, *, tokenizer: Tokenizer) -> dict:
     """A row without tags: of a text, in the words that BERT's pre-tokenizer makes, or of an object with `words`.
 
     It also has `text`, for words these joined by spaces, and the place [first, end] of each word in it, in characters.
-    Raises InputError for anything else.
+    `tokenizer` has neither truncation nor padding. Raises InputError for anything else.
     """
     words = request.get("words") if isinstance(request, dict) else None
     if isinstance(words, list) and all(isinstance(word, str) for word in words):
@@ -37,7 +39,7 @@ def to_row(request: Any, *, tokenizer: Tokenizer) -> dict:
 
 
 def _word_places(text: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
-    encoding = copy_backend(tokenizer).encode(text, add_special_tokens=False)
+    encoding = tokenizer.encode(text, add_special_tokens=False)
     places: dict[int | None, tuple[int, int]] = {}
     for word, (first, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
         begin, stop = places.get(word, (first, end))
@@ -107,11 +109,11 @@ def results(logits: list[np.ndarray], *, features: list[dict], rows: list[dict],
 def _entities(row: dict, tags: list[str], scores: list[float]) -> list[dict]:
     spans: list[tuple[str, list[int]]] = []
     for word, tag in enumerate(tags):
-        prefix, _, type_ = tag.partition("-")
-        goes_on = prefix == "I" and spans and spans[-1][0] == type_ and spans[-1][1][-1] == word - 1
+        prefix, _, type_ = tag.partition("-") if "-" in tag else ("I", "", tag)
+        goes_on = prefix in GO_ON and spans and spans[-1][0] == type_ and spans[-1][1][-1] == word - 1
         if goes_on:
             spans[-1][1].append(word)
-        elif prefix != "O":
+        elif tag != "O":
             spans.append((type_, [word]))
     entities = []
     for type_, words in spans:
