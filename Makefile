@@ -7,9 +7,10 @@ READY := .venv/ready
 REMOTES := .venv/remotes
 SWIFT := .venv/swift/ready
 AZURITE := .venv/azurite/ready
+TRANSFORMERS_JS := .venv/transformers-js/ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test fast check setup remotes servers
+.PHONY: run test fast check setup remotes servers demo
 
 run: setup
 	dvc repro
@@ -19,6 +20,10 @@ run: setup
 	@echo "Its history: .venv/bin/python -m tools.history"
 	@echo "A model:     AutoModelForSequenceClassification.from_pretrained('models/tasks/library/students/small')"
 
+# A page on this machine in which the students answer, in the browser: it takes npm, and `make` before.
+demo: setup $(TRANSFORMERS_JS)
+	python -m tools.demo
+
 # Two at a time, each on cores of its own (tests/conftest.py).
 test: check servers
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -26,7 +31,7 @@ test: check servers
 # Folders and files of tests/ that start stages, processes, servers or a browser, export models, or measure.
 SLOW := architecture benchmarks pipeline_runs sharing stages/bad_input stages/many_processes stages/test_fuzzing.py \
   test_gpu.py test_packaging.py tinybert/export tinybert/reporting tinybert/test_readme_example.py \
-  tinybert/training/test_devices.py
+  tinybert/training/test_devices.py transformers_js
 
 fast: setup
 	pytest -n 2 --dist loadfile -m "not dvc" $(SLOW:%=--ignore=tests/%)
@@ -53,7 +58,7 @@ $(REMOTES): requirements-remotes.txt $(READY)
 
 # Servers for the tests of remotes; without one, its tests skip. OpenSSH and Apache are Debian packages, which .ci/run
 # installs; Azurite comes by npm, which a machine need not have.
-servers: remotes $(SWIFT) $(AZURITE)
+servers: remotes $(SWIFT) $(AZURITE) $(TRANSFORMERS_JS)
 
 $(SWIFT): tests/sharing/requirements-swift.txt $(READY)
 	$(BIN)/python -m venv .venv/swift
@@ -65,3 +70,10 @@ $(AZURITE): tests/sharing/package.json $(READY)
 	cp tests/sharing/package.json $(@D)
 	npm install --prefix $(@D) --no-audit --no-fund --loglevel error --fetch-retries 1 && touch $(AZURITE) \
 	  || echo "Azurite cannot be installed: its tests skip."
+
+# Without scripts: one of them downloads what a GPU would take.
+$(TRANSFORMERS_JS): tests/transformers_js/package.json tests/transformers_js/package-lock.json $(READY)
+	mkdir -p $(@D)
+	cp tests/transformers_js/package.json tests/transformers_js/package-lock.json $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel error --fetch-retries 1 && touch ready \
+	  || echo "Transformers.js cannot be installed: its tests skip, and make demo does not work."

@@ -32,7 +32,7 @@ from benchmarks.task_finetuning import PADDED_BY_TRAINER, finetune_by_trainer, f
 from benchmarks.throughput import AUTHORS, OURS, SKIPPED, Times, measure_rounds, median_speed, set_up_cpu, table_rows
 from tinybert.data.datasets import open_split
 from tinybert.data.tokenizer import load_tokenizer
-from tinybert.tasks.classification import model as classification
+from tinybert.tasks.classification import encoding
 from tinybert.training.devices import describe
 
 RUN_GLUE, BEST = "Trainer, as in run_glue", "Trainer, best flags"
@@ -43,7 +43,7 @@ def read(data: Path, split: str, tokenizer: Any, count: int) -> Features:
     """The first `count` rows of a split, encoded."""
     rows, _ = open_split(data, config=None, split=split)
     texts = [{"text": row["sentence"], "text_pair": None, "label": str(row["label"])} for row in islice(rows, count)]
-    return classification.encode(texts, tokenizer=tokenizer, max_length=128, labels=LABELS)
+    return encoding.encode(texts, tokenizer=tokenizer.backend_tokenizer, max_length=128, labels=LABELS)
 
 
 def per_second(times: Times, tokens: np.ndarray) -> float:

@@ -14,7 +14,8 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks.clones import ROOT
-from tinybert.export.convert import write_float32, write_int8
+from tinybert.export.convert import write_float32
+from tinybert.export.int8 import write_int8
 from tinybert.export.latency import Variant, Variants, onnx_variants, time_variants, torch_variants
 from tinybert.model.size import count_parameters, multiply_adds
 from tinybert.training.devices import describe, set_up
@@ -45,7 +46,7 @@ def measure(title: str, teacher: Any, student: Any, *, rounds: int, threads: int
             variants |= torch_variants(name, model) | onnx_variants(name, files, threads=threads)
         lines = [f"## {title}", "", sizes(teacher, student), "", HEAD, "|---|---|---|---|---|"]
         for length in LENGTHS:
-            seconds = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
+            seconds, _ = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
             lines += rows(length, seconds)
     return [*lines, ""]
 

@@ -21,12 +21,12 @@ from tinybert.evaluation.comparison import compare, worst
 from tinybert.export.runtime import INT8_FILE, OnnxModel
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Encoded, Scorer
-from tinybert.tasks.protocol import Logits, TaskMetrics, TaskModel, scores
+from tinybert.tasks.protocol import Logits, TaskEncoding, TaskMetrics, scores
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
 
 MODELS = ("teacher", "student", "student_int8")
-"""The first is what the others are compared with, the last is the int8 ONNX file."""
+"""The first is what the others are compared with, the last is the int8 ONNX file, where export has accepted one."""
 ERRORS_OF = "student"
 """The model whose worst errors are kept as texts."""
 SPLITS = ("validation", "test")
@@ -47,7 +47,7 @@ def main(p: Parameters, run: Run) -> None:
     splits = {split: scorer.read(split) for split in SPLITS}
     places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
     logits: dict[str, ByModel] = {split: {} for split in SPLITS}
-    for name in MODELS:
+    for name in MODELS if (places["student_int8"] / INT8_FILE).exists() else MODELS[:-1]:
         model = _load(places[name], scorer, int8=name == "student_int8", device=accelerator.device)
         for split, data in splits.items():
             logits[split][name] = scorer.logits(model, data.features)
@@ -70,7 +70,7 @@ def evaluate(
     measured["hub"] = {"head": scorer.task.HEAD.__name__, "pipeline_tag": metrics.PIPELINE_TAG}
     mistakes = metrics.mistakes(test[ERRORS_OF], rows, logits=logits["test"][ERRORS_OF], labels=labels)
     findings = find(test, rows, mistakes=mistakes, metrics=metrics, labels=labels)
-    findings["calibration"] = calibrate(logits, splits, task=scorer.task)
+    findings["calibration"] = calibrate(logits, splits, coding=scorer.coding)
     return {"metrics.json": measured, "findings.json": findings}, test
 
 
@@ -111,12 +111,12 @@ def score(
 
 
 def calibrate(
-    logits: dict[str, ByModel], splits: dict[str, Encoded], *, task: TaskModel
+    logits: dict[str, ByModel], splits: dict[str, Encoded], *, coding: TaskEncoding
 ) -> dict[str, dict[str, float]]:
     """By model, see `calibration`; empty for a kind without classes."""
     calibrated: dict[str, dict[str, float]] = {}
     for name in logits["test"]:
-        both = [task.class_logits(logits[split][name], features=splits[split].features) for split in SPLITS]
+        both = [coding.class_logits(logits[split][name], features=splits[split].features) for split in SPLITS]
         classified = [Classified(*each) for each in both if each is not None]
         if classified:
             calibrated[name] = calibration(*classified)
@@ -128,7 +128,7 @@ def find(
     labels: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What to look at: confusion matrices, and the worst errors as texts."""
-    confusion = {name: metrics.confusion(predictions[name], rows, labels=labels) for name in MODELS}
+    confusion = {name: metrics.confusion(predictions[name], rows, labels=labels) for name in predictions}
     return {
         "confusion": {"labels": metrics.confusion_labels(labels), "counts": confusion},
         "errors": worst(mistakes, rows, predictions, metrics),

@@ -80,6 +80,7 @@ def main(p: Parameters, run: Run) -> None:
         return
     reports = Path("reports/tasks") / run.task / "students" / run.student
     with atomic_folder(tuned / "students" / run.student) as folder:
+        scorer.sign(student)
         save(student, folder)
         save_tokenizer(scorer.tokenizer, folder=folder)
     write_curve(reports / "intermediate_curve.tsv", state.curve)

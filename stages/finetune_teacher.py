@@ -57,6 +57,7 @@ def main(p: Parameters, run: Run) -> None:
         return
     reports = Path("reports/tasks") / run.task / "teacher"
     with atomic_folder(f"models/tasks/{run.task}/teacher") as folder:
+        scorer.sign(model)
         save(model, folder)
         save_tokenizer(scorer.tokenizer, folder=folder)
     write_curve(reports / "curve.tsv", curve)

@@ -12,10 +12,10 @@ from stages.parameters.sections import Initialize, Scratch
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.documents import read_documents
-from tinybert.data.tokenizer import build_tokenizer, load_tokenizer, save_tokenizer
+from tinybert.data.tokenizer import build_tokenizer, limit_length, load_tokenizer, save_tokenizer
 from tinybert.data.wordpiece import count_words, train_vocabulary
 from tinybert.errors import InputError
-from tinybert.model.checkpoint import has_mlm_head, load_checkpoint, save
+from tinybert.model.checkpoint import double_token_type, has_mlm_head, load_checkpoint, save
 from tinybert.model.initialization import random_bert
 from tinybert.training.progress import log
 
@@ -34,6 +34,8 @@ def main(p: Parameters, run: Run) -> None:
         _refuse_shape(p.initialize)
         tokenizer, model = load_tokenizer(source), load_checkpoint(source)
     _require_embeddings(tokenizer, model, source)
+    double_token_type(model)
+    limit_length(tokenizer, model.config.max_position_embeddings)
     with atomic_folder("models/tokenizer") as folder, atomic_folder("models/initial") as model_folder:
         save_tokenizer(tokenizer, folder=folder)
         save(model, model_folder, head=has_mlm_head(model))

@@ -10,8 +10,8 @@ from stages.parameters.sections import Pack
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.documents import read_documents
-from tinybert.data.packing import block_dtype, pack_stream, write_blocks
-from tinybert.data.tokenizer import load_tokenizer
+from tinybert.data.packing import block_dtype, pack_stream, token_share, write_blocks
+from tinybert.data.tokenizer import load_tokenizer, special_id
 from tinybert.errors import InputError
 from tinybert.training.progress import log
 
@@ -29,7 +29,9 @@ def main(p: Parameters, run: Run) -> None:
             count = write_blocks(folder / f"{split}.npy", blocks, sequence_length=length, dtype=block_dtype(tokenizer))
             if not count:
                 raise InputError(f"data/corpus/{split}.parquet has too little text for one block of {length} tokens")
-            log(f"data/packed/{split}.npy: {count} blocks, {count * length / 1e6:.2f}M tokens")
+            unknown = token_share(folder / f"{split}.npy", special_id(tokenizer, "unk"))
+            log(f"data/packed/{split}.npy: {count} blocks, {count * length / 1e6:.2f}M tokens, "
+                f"{unknown:.2%} of them [UNK]")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from tinybert.atomic import atomic_folder
 from tinybert.data.cleaning import clean, fingerprint, is_heldout
 from tinybert.data.datasets import open_split, require_columns
 from tinybert.data.documents import Writer
-from tinybert.data.readers import Row
-from tinybert.errors import InputError
+from tinybert.data.readers import Form, Row
+from tinybert.errors import InputError, shorten
 from tinybert.training.progress import log
 
 
@@ -25,7 +25,8 @@ class Parameters(Section):
 
 def main(p: Parameters, run: Run) -> None:
     corpus = p.prepare_corpus
-    rows, _ = open_split(Path(corpus.source), config=corpus.config, split=corpus.split)
+    form = Form(encoding=corpus.encoding, documents=corpus.documents)
+    rows, _ = open_split(Path(corpus.source), config=corpus.config, split=corpus.split, form=form)
     counts, seen = Counter[str](), set[bytes]()
     with (
         atomic_folder("data/corpus") as folder,
@@ -50,7 +51,7 @@ def _text(row: Row, number: int, corpus: PrepareCorpus) -> str:
     if value is not None and not isinstance(value, str):
         raise InputError(
             f"{corpus.source}, split {corpus.split}, row {number}: column {corpus.text_column!r} "
-            f"(prepare_corpus.text_column): expected a text, got {repr(value)[:60]} ({type(value).__name__})"
+            f"(prepare_corpus.text_column): expected a text, got {shorten(value)} ({type(value).__name__})"
         )
     return value or ""
 

@@ -1,10 +1,9 @@
-"""The HTML report, model cards, and the numbers and curves that git keeps for comparing commits.
+"""The HTML report, and the numbers and curves that git keeps for comparing commits.
 
-In: reports/{pretrain,distill,tasks}, plan/tasks, all of params.yaml.
-Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json,cards}.
+In: reports/{pretrain,distill,tasks}, all of params.yaml.
+Out: reports/{report.html,metrics,speed,curves,confusion,sizes.tsv,machines.json}.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from stages.parameters.whole import Whole
@@ -12,8 +11,7 @@ from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.files import read_object, read_table, write_json, write_table, write_text
 from tinybert.reporting import results
-from tinybert.reporting.card import card
-from tinybert.reporting.page import curve_charts, leaves, render, score_charts, students_content
+from tinybert.reporting.page import FOLDED, curve_charts, leaves, many_classes, render, score_charts, students_content
 from tinybert.training.progress import log
 
 REPORTS = Path("reports")
@@ -40,15 +38,19 @@ def main(p: Parameters, run: Run) -> None:
     with atomic_folder(REPORTS / "confusion") as folder:
         results.write_confusion(folder, merged)
     write_table(REPORTS / "sizes.tsv", results.SIZE_COLUMNS, results.size_rows(headlines))
-    with atomic_folder(REPORTS / "cards") as folder:
-        write_cards(folder, p, headlines)
     write_json(REPORTS / "machines.json", machines)
     tasks = {
-        task: {"results": merged[task], "models": headlines[task], "curves": curve_charts(curves[task])}
+        task: {
+            "results": merged[task],
+            "models": headlines[task],
+            "curves": curve_charts(curves[task]),
+            "many_classes": many_classes(merged[task]),
+        }
         for task in p.tasks
     }
     text = render(
         students=students_content(distilled), score_charts=score_charts(headlines, merged), tasks=tasks,
+        models=list(dict.fromkeys(model for rows in headlines.values() for model in rows)), folded=len(tasks) > FOLDED,
         longest=max(p.measure.lengths), curves=curve_charts(general), machines=machines,
         parameters=dict(sorted(leaves(p.model_dump()).items())),
     )  # fmt: skip
@@ -92,30 +94,6 @@ def read_machines(p: Parameters) -> dict[str, results.Tree]:
     files |= {f"finetune_student@{key}": folder / "machine.json" for key, folder in both.items()}
     files |= {f"evaluate@{key}": folder / "evaluate_machine.json" for key, folder in both.items()}
     return {stage: read_object(file) for stage, file in files.items()}
-
-
-def write_cards(folder: Path, p: Parameters, headlines: Mapping[str, Mapping[str, results.Tree]]) -> None:
-    """Cards show scores, so that they cannot be in the models' folders, which are outputs of fine-tuning."""
-    for task in p.tasks:
-        files = (Path("plan/tasks") / task / f"{part}.json" for part in ("data", "encoding", "student"))
-        numbers = {key: values for file in files for key, values in read_object(file).items()}
-        for student in p.students:
-            text = card(
-                task, student, metric=p.tasks[task].metric, models=headlines[task], length=max(p.measure.lengths),
-                evaluated=read_object(of_student(task, student) / "metrics.json"),
-                source=source_of(p, numbers["data"]["source"]), split=numbers["data"]["splits"]["test"],
-                max_length=numbers["encoding"]["max_length"], on_corpus=p.distill.steps > 0,
-                on_task=numbers["student"]["distill"],
-            )  # fmt: skip
-            write_text(folder / task / student / "README.md", text)
-
-
-def source_of(p: Parameters, path: str) -> dict[str, str | None]:
-    """The name of a data set, and its repository and revision if it is from the hub."""
-    name = path.removeprefix("data/raw/")
-    source = p.sources.get(name.partition("/")[0])
-    from_hub = source.options if source and source.kind == "hub" else {}
-    return {"name": name, "repository": from_hub.get("repository"), "revision": from_hub.get("revision")}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinybert.errors import InputError
 from tinybert.files import read_object
+from tinybert.inference import command as predict
 from tinybert.model.checkpoint_validation import Shapes, tensor_shapes
 
 SIZES = {
@@ -27,21 +28,31 @@ NO_WEIGHT = ("I", "U", "BOOL")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 2 with one line on standard error."""
-    parser = argparse.ArgumentParser(prog="tinybert", description="Inspect small BERT models of the tinybert pipeline.")
+    parser = argparse.ArgumentParser(prog="tinybert", description="Use small BERT models of the tinybert pipeline.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("describe", help="what a model folder holds", description=describe.__doc__)
     command.add_argument("folders", metavar="FOLDER", nargs="+", type=Path)
+    command.set_defaults(run=_describe)
+    command = commands.add_parser("predict", help="what a model says of texts", description=predict.__doc__)
+    predict.add_arguments(command)
+    command.set_defaults(run=predict.run)
     options = parser.parse_args(arguments)
     try:
-        models = {folder: describe(folder) for folder in options.folders}
+        options.run(options)
+    except BrokenPipeError:  # as `| head` leaves it
+        sys.stderr.close()
     except (InputError, OSError) as error:
         print(f"tinybert: error: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> None:
+    models = {folder: describe(folder) for folder in options.folders}
     for number, (folder, model) in enumerate(models.items()):
         print(f"\n{folder}" if number else folder)
         width = max(map(len, model))
         print(*(f"  {name:<{width}}  {value}" for name, value in model.items()), sep="\n")
-    return 0
 
 
 def describe(folder: Path) -> dict[str, str]:
@@ -49,7 +60,7 @@ def describe(folder: Path) -> dict[str, str]:
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is no model folder: it has no config.json")
     config = read_object(folder / "config.json")
-    weights, onnx = sorted(folder.glob("model*.safetensors")), sorted(folder.glob("*.onnx*"))
+    weights, onnx = sorted(folder.glob("model*.safetensors")), sorted([*folder.glob("*.onnx*"), *folder.glob("onnx/*")])
     if not weights and not onnx:
         raise InputError(f"{folder} is no model folder: it has no model.safetensors and no *.onnx")
     shapes = {name: shape for file in weights for name, shape in tensor_shapes(file, exclude_dtypes=NO_WEIGHT).items()}
@@ -57,7 +68,8 @@ def describe(folder: Path) -> dict[str, str]:
     model |= {title: _join(config.get(key)) for title, key in SIZES.items()}
     if weights:
         model["parameters"] = _count(shapes, tied=config.get("tie_word_embeddings", True))
-    model |= {file.name: f"{file.stat().st_size:,} bytes" for file in [*weights, *onnx]}
+    files = {file.relative_to(folder).as_posix(): file for file in [*weights, *onnx]}
+    model |= {name: f"{file.stat().st_size:,} bytes" for name, file in files.items()}
     return model | ({"labels": _join(config["id2label"])} if "id2label" in config else {})
 
 

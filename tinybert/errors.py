@@ -12,6 +12,15 @@ class InputError(Exception):
     """
 
 
+SHOWN_CHARACTERS = 60
+
+
+def shorten(value: object) -> str:
+    """A value as Python writes it, for a message: of a long one the beginning."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
+
+
 ENVIRONMENT_ERRORS = {
     errno.ENOSPC: "no space left on the device",
     errno.EDQUOT: "the disk quota is used up",

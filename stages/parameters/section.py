@@ -1,5 +1,6 @@
 """What the sections of params.yaml have in common: they are frozen, strictly typed, and know all of their keys."""
 
+import io
 import json
 from importlib import import_module
 from pathlib import Path as FilePath
@@ -60,6 +61,16 @@ def _one_of(kind: str, kinds: list[str]) -> str:
     return kind
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=name)  # also refuses what is no encoding of text, such as hex
+    except LookupError:
+        raise ValueError(f"expected an encoding that Python knows, such as latin-1, got {json.dumps(name)}") from None
+    return name
+
+
+TextEncoding = Annotated[str, AfterValidator(_known_encoding)]
+"""Of files of text."""
 TaskKind = Annotated[str, AfterValidator(_known_task)]
 """A folder of tinybert/tasks: what is there is what a user may write."""
 SourceKind = Annotated[str, AfterValidator(_known_source)]

@@ -15,6 +15,7 @@ from stages.parameters.section import (
     Section,
     SourceKind,
     Temperature,
+    TextEncoding,
     Weight,
 )
 
@@ -43,6 +44,10 @@ class PrepareCorpus(Section):
     """Configuration of a data set in the hub's layout; null where there is one only."""
     split: str
     text_column: str
+    encoding: TextEncoding | None
+    """Of files of text; null is UTF-8, or UTF-16 where the file says so."""
+    documents: Literal["auto", "line", "blank_line", "file"]
+    """What a document of plain text is; `auto`: a line, or what stands between blank lines where there are some."""
     min_characters: Positive
     """Shorter documents are left out."""
     max_documents: Positive | None
@@ -249,8 +254,10 @@ class Export(Section):
     max_logit_diff: Weight
     """Largest difference of a logit between the float32 ONNX model and PyTorch; above it the stage fails."""
     max_metric_drop: Weight
-    """Largest drop of the task's metric on the validation split from PyTorch to the int8 ONNX model. The stage fails
-    where the drop's whole 95 % interval lies above it, so that noise of a small split ends no run."""
+    """Largest drop of the task's metric on the validation split from PyTorch to the int8 ONNX model. A file is refused
+    where the drop's whole 95 % interval lies above it, so that noise of a small split refuses none."""
+    strict: bool
+    """Fail where no variant of int8 is accepted; false goes on without the int8 file."""
 
 
 class Measure(Section):

@@ -15,21 +15,27 @@ from stages.parameters.section import (
     Section,
     TaskKind,
     Temperature,
+    TextEncoding,
     Weight,
     task_metrics,
     task_rows,
 )
-from stages.parameters.sections import IntermediateLosses, Schedule, Training
+from stages.parameters.sections import IntermediateLosses, Schedule, Source, Training
 from stages.parameters.validation import problems
 
 Tree = dict[str, Any]
 
 
+Share = Annotated[float, Field(gt=0, lt=0.5)]
+
+
 class Splits(Section):
+    """The source's names of its splits, or a share of the rows of `train` to draw in its place."""
+
     train: str = "train"
-    validation: str | Annotated[float, Field(gt=0, lt=0.5)] = "validation"
-    """A split of the source, or the share of its training rows to keep back. Decides which epoch is kept."""
-    test: str = "test"
+    validation: str | Share = "validation"
+    """Decides which epoch is kept."""
+    test: str | Share = "test"
     """Scores are reported on it and nothing is chosen by it."""
 
 
@@ -40,6 +46,8 @@ class Unlabelled(Section):
     """`data.source` or a file or folder in it, since that is what DVC watches for a task."""
     config: str | None = None
     split: str = "train"
+    encoding: TextEncoding | None = None
+    """As `data.encoding`."""
     columns: dict[str, Any] = {}
     """The names of input columns that are not those of `data.columns`; label columns are not read."""
     max_rows: Positive | None = None
@@ -51,8 +59,16 @@ class Data(Section):
     config: str | None = None
     """Configuration of a data set in the hub's layout; null where there is one only."""
     splits: Splits = Splits()
+    encoding: TextEncoding | None = None
+    """Of files of text; null is UTF-8, or UTF-16 where the file says so."""
+    quoted: bool | None = None
+    """Whether tsv files put values in quotes; null tells by the file."""
     columns: dict[str, Any] = {}
-    """What the kind of task reads, by the names that the source gives it."""
+    """What the kind of task reads, by the names that the source gives it, or by numbers from 0 where it gives none."""
+    group: str | None = None
+    """A column whose rows of one value, such as an author, fall into one split where shares are drawn."""
+    skip_unlabelled: bool = False
+    """Leave out rows without a label; false refuses them."""
     max_rows: Positive | None = None
     """Training rows taken, chosen by their content; null takes all."""
     unlabelled: Unlabelled | None = None
@@ -145,6 +161,17 @@ class Scored(Section):
     """How logits become predictions; empty for most kinds."""
 
 
+class Origin(Section):
+    """Where a task's rows come from, as its card says it."""
+
+    name: str
+    split: str
+    """Of the scores; of a share of the training rows, which."""
+    repository: str | None
+    """On the hub, where the data set is from there."""
+    revision: str | None
+
+
 class Task(Section):
     """An entry of `tasks`. What it leaves out is the default of its kind or of `finetuning`."""
 
@@ -170,14 +197,15 @@ def merged(default: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
     return both
 
 
-def resolve(task: Task, finetuning: Finetuning) -> dict[str, Tree]:
-    """The numbers of one task by part, as the stages read them: data, encoding, teacher, teaching, student."""
+def resolve(task: Task, finetuning: Finetuning, sources: Mapping[str, Source]) -> dict[str, Tree]:
+    """The numbers of one task by part, as the stages read them: data, origin, encoding, teacher, teaching, student."""
     kind = task_rows(task.kind)
     scored = {"encoding": kind.Encoding(**task.encoding), "decoding": kind.Decoding(**task.decoding)}
     parts = {part: model.model_validate(merged(getattr(finetuning, part).model_dump(), getattr(task, part)))
              for part, model in PARTS.items()}  # fmt: skip
     return {
         "data": {"kind": task.kind, "data": _resolved_data(task.data)},
+        "origin": {"origin": _origin(task.data, sources).model_dump()},
         "encoding": {"kind": task.kind, "metric": task.metric} | {n: part.model_dump() for n, part in scored.items()},
         **{part: {part: section.model_dump()} for part, section in parts.items()},
     }
@@ -189,6 +217,14 @@ def _resolved_data(data: Data) -> Tree:
     if data.unlabelled:
         numbers["unlabelled"]["columns"] = merged(data.columns, data.unlabelled.columns)
     return numbers
+
+
+def _origin(data: Data, sources: Mapping[str, Source]) -> Origin:
+    name, test = data.source.removeprefix("data/raw/"), data.splits.test
+    source = sources.get(name.partition("/")[0])
+    from_hub = source.options if source and source.kind == "hub" else {}
+    split = test if isinstance(test, str) else f"{test:g} of {data.splits.train}"
+    return Origin(name=name, split=split, repository=from_hub.get("repository"), revision=from_hub.get("revision"))
 
 
 def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from tinybert.errors import InputError
+from tinybert.errors import InputError, shorten
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,7 +22,7 @@ def read_file(file: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{file}: expected sections with keys, got {_short(content)}")
+        raise InputError(f"{file}: expected sections with keys, got {shorten(content)}")
     return content
 
 
@@ -84,7 +84,7 @@ def _message(problems: list[Any], model: type[BaseModel]) -> str:
     expected = [_expected(problem["msg"]) for problem in problems if "should" in problem["msg"]]
     others = [_other(problem, model) for problem in problems if "should" not in problem["msg"]]
     if expected:
-        others.append(f"expected {' or '.join(dict.fromkeys(expected))}, got {_short(problems[0]['input'])}")
+        others.append(f"expected {' or '.join(dict.fromkeys(expected))}, got {shorten(problems[0]['input'])}")
     return "; ".join(dict.fromkeys(others))
 
 
@@ -109,8 +109,3 @@ def _suggestion(model: Any, location: tuple[int | str, ...]) -> str:
         model = get_args(model)[0] if isinstance(model, UnionType) else model  # `Section | None`
     close = get_close_matches(str(location[-1]), getattr(model, "model_fields", {}), n=1)
     return f"; did you mean {close[0]}?" if close else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

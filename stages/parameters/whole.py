@@ -56,7 +56,11 @@ def validate_whole(given: dict[str, Any]) -> tuple[Whole, Tasks]:
     """params.yaml and its resolved tasks. Raises InputError with a line for each problem, in and between sections."""
     whole = validate(Whole, given)
     in_tasks = {name: list(task_problems(name, task, whole.finetuning)) for name, task in whole.tasks.items()}
-    tasks = {name: resolve(whole.tasks[name], whole.finetuning) for name, found in in_tasks.items() if not found}
+    tasks = {
+        name: resolve(whole.tasks[name], whole.finetuning, whole.sources)
+        for name, found in in_tasks.items()
+        if not found
+    }
     refuse(chain(_source_problems(whole), *in_tasks.values(), _cross_checks(whole, tasks)))
     return whole, tasks
 

@@ -1,6 +1,6 @@
 """What `plan` writes and the other stages depend on: resolved numbers of each task, and the code of each stage.
 
-    plan/tasks/T/{data,encoding,teacher,teaching,student}.json   numbers with defaults filled in
+    plan/tasks/T/{data,origin,encoding,teacher,teaching,student}.json   numbers with defaults filled in
     plan/code/STAGE.json, plan/code/STAGE/T.json          import closure: hash of the syntax tree by file
 
 DVC hashes these files, so that exactly what depends on a changed number or line of code runs again.
@@ -30,6 +30,7 @@ KIND_INDEPENDENT = (
     "task_texts",
     "distill",
     "measure",
+    "release",
     "report",
 )
 """Stages whose code is the same for all tasks and students."""

@@ -22,7 +22,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The project with a task and a source of each kind, and data from `dvc add`."""
     with yaml_read_once():
         project = Project(tmp_path_factory.mktemp("own") / "project", every_kind())
-        for name in ("mine", "checkpoint", "ratings.csv"):
+        for name in ("mine", "checkpoint", "ratings.csv", "topics.csv"):
             project.fake(project.folder / "data/raw" / name)
             add(project.repo, str(project.folder / "data/raw" / name))
         project.pretend()

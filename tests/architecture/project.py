@@ -202,6 +202,9 @@ def every_kind() -> dict[str, Any]:
     scores = copy.deepcopy(parameters["tasks"]["library"]) | {"kind": "regression", "metric": "pearson"}
     scores["data"]["source"] = "data/raw/ratings.csv"
     parameters["tasks"]["scores"] = scores
+    topics = copy.deepcopy(scores) | {"kind": "multilabel", "metric": "f1_micro"}
+    topics["data"] |= {"source": "data/raw/topics.csv", "columns": {"text": "text", "labels": "labels"}}
+    parameters["tasks"]["topics"] = topics
     return parameters
 
 

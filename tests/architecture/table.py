@@ -8,7 +8,8 @@ from fnmatch import fnmatch
 
 # {task}, {student} and {source} are those whose parameters changed; `*` are all of them. `plan` is in no row: it runs
 # at every change, and what follows from it is what reads a file of it that came out differently.
-MEASURED = "export@{task}-{student} measure@{task}-{student} evaluate@{task}-{student} report"
+RELEASED = "release@{task}-{student} report"
+MEASURED = f"export@{{task}}-{{student}} measure@{{task}}-{{student}} evaluate@{{task}}-{{student}} {RELEASED}"
 STUDENT = f"finetune_student@{{task}}-{{student}} {MEASURED}"
 TAUGHT = f"teach@{{task}} {STUDENT}"
 TEACHER = f"finetune_teacher@{{task}} {TAUGHT}"
@@ -31,7 +32,7 @@ TABLE = {
     "finetuning.teaching": TAUGHT,
     "finetuning.student": STUDENT,
     "export": MEASURED,
-    "measure": "measure@{task}-{student} report",
+    "measure": f"measure@{{task}}-{{student}} {RELEASED}",
     "tasks.T.kind": f"prepare_task@{{task}} floor@{{task}} task_texts {TEACHER}",
     "tasks.T.data": f"prepare_task@{{task}} floor@{{task}} task_texts {TEACHER}",
     "tasks.T.metric": TEACHER,

@@ -26,8 +26,8 @@ FILES = sorted(
 )
 PYTHON = [file for file in FILES if file.endswith(".py")]
 SCRIPTS = [file for file in PYTHON if file.startswith("stages/") and file.count("/") == 1 and "__init__" not in file]
-FOR_PEOPLE = {"tinybert/cli.py"}
-"""Of the library, what no stage needs to run: a command."""
+FOR_PEOPLE = {"tinybert/cli.py", *(f"tinybert/inference/{name}.py" for name in ("command", "networks", "predictor"))}
+"""Of the library, what no stage needs to run: the command, and the use of a finished model."""
 
 LAYERS = [
     {"tinybert.atomic", "tinybert.errors"},
@@ -41,7 +41,7 @@ LAYERS = [
     {"tinybert.tasks"},
     {"tinybert.evaluation", "tinybert.finetuning"},
     {"tinybert.export"},
-    {"tinybert.reporting"},
+    {"tinybert.inference", "tinybert.reporting"},
     {"tinybert.cli"},
     {"demonstration"},
     {"stages.parameters"},

@@ -43,7 +43,7 @@ def test_no_merge_mixes_lines_of_what_stages_wrote_and_git_keeps() -> None:
     ]
     kept = subprocess.run(["git", "ls-files", *outs], cwd=ROOT, capture_output=True, text=True, check=True)
     files = kept.stdout.split()
-    assert {path.split("/")[1] for path in files} >= {"metrics", "speed", "curves", "confusion", "cards", "sizes.tsv"}
+    assert {path.split("/")[1] for path in files} >= {"metrics", "speed", "curves", "confusion", "sizes.tsv"}
     assert set(merge_attributes("dvc.lock", *files).values()) == {"unset"}
     assert merge_attributes("reports/.gitignore", "params.yaml") == {
         "reports/.gitignore": "set",

@@ -33,6 +33,9 @@ OTHER = {
     "doc_stride": 32,
     "new_pairs": 1,
     "copies": 1,
+    "encoding": "latin-1",
+    "documents": "line",
+    "quoted": True,
 }
 """Another value where one made of the old one would not be allowed."""
 TOGETHER: dict[Path, dict[str, Any]] = {
@@ -55,7 +58,7 @@ FULL = "answers"
 def complete() -> dict[str, Any]:
     """params.yaml with everything that the task FULL could say said, at the values that it has."""
     parameters = copy.deepcopy(PARAMETERS)
-    for part in validate_whole(PARAMETERS)[1][FULL].values():
+    for part in (part for name, part in validate_whole(PARAMETERS)[1][FULL].items() if name != "origin"):
         parameters["tasks"][FULL] |= copy.deepcopy(part)
     return parameters
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarni
 Leaf = tuple[str, ...]
 SECTIONS = {"source": "sources", "student": "students"}
 PART = {"data": "data", "metric": "encoding", "encoding": "encoding", "decoding": "encoding", "teacher": "teacher",
-        "teaching": "teaching",
+        "teaching": "teaching", "origin": "origin",
         "student": "student"}  # fmt: skip
 """The file of the plan that has a field of a task; `kind` is in two of them."""
 

@@ -5,13 +5,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import ModelCard
+from transformers import AutoModelForSequenceClassification
 
 from benchmarks.clones import ROOT, edit
+from tests.readme import command
 from tests.stages.bad_input.project import leftovers, refused, stage
 from tinybert.export.runtime import open_session, run_session
+from tinybert.inference.predictor import Predictor
+from tinybert.tasks.tables import read_rows
 
 NEEDED = ("onnxruntime", "tokenizers", "numpy")
 TEXT = "Returns the sum of the array elements over a given axis."
@@ -59,6 +66,40 @@ def test_an_onnx_model_runs_without_torch_and_gives_the_same(project: Path, clea
     assert expected.keys() == outputs["outputs"].keys()
     for name, logits in expected.items():
         np.testing.assert_allclose(outputs["outputs"][name], logits[0], rtol=1e-5, atol=1e-6)
+
+
+REQUESTS = {"answers": ("question", "context"), "entities": ("words",), "library": ("text",)}
+FOUND = {"answers": "answer", "entities": "tags", "library": "label"}
+
+
+@pytest.mark.parametrize("task", REQUESTS)
+def test_predictions_from_the_release_are_those_of_evaluation_on_every_test_row(project: Path, task: str) -> None:
+    rows = read_rows(project / "data/tasks" / task, "test")
+    requests = [{name: row[name] for name in REQUESTS[task]} for row in rows]
+    results = Predictor(project / "models/release" / task / "small")(requests)
+    evaluated = pq.read_table(project / "reports/tasks" / task / "students/small/predictions.parquet")
+    assert [result[FOUND[task]] for result in results] == evaluated["student_int8"].to_pylist()
+
+
+def test_the_readmes_command_for_predictions(project: Path) -> None:
+    words = command("python -m tinybert.cli predict")
+    done = subprocess.run([sys.executable, *words[1:]], cwd=project, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["label"] in json.loads((project / "data/tasks/library/labels.json").read_text())
+    assert 0 < answer["score"] <= 1
+
+
+def test_the_release_is_a_folder_of_the_hub_with_its_scores(project: Path) -> None:
+    folder = project / "models/release/library/small"
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        *("README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"),
+        *("onnx/model.onnx", "onnx/model_quantized.onnx"),
+    }
+    card: Any = ModelCard.load(folder / "README.md").data
+    score = json.loads((project / "reports/metrics/library/small.json").read_text())["score"]
+    assert score in [result.metric_value for result in card.eval_results or []]
+    AutoModelForSequenceClassification.from_pretrained(folder)
 
 
 def test_a_missed_threshold_fails_the_stage_and_leaves_what_was_there(copy: Path) -> None:

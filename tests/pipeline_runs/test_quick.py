@@ -9,14 +9,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from benchmarks.clones import COMMIT, edit, output_hashes, run, stages_run
+from tests.pipeline_runs import published
 from tests.readme import blocks, command
 
 TASKS = ("answers", "entities", "library")
-OF_STUDENTS = ("finetune_student", "export", "evaluate", "measure")
+OF_STUDENTS = ("finetune_student", "export", "evaluate", "measure", "release")
 """Stages of each task and student."""
 HEADS = {"library": "text-classification", "entities": "token-classification"}
 KINDS = {"library": "classification", "entities": "ner", "answers": "qa"}
@@ -49,11 +51,10 @@ def test_metrics_name_baseline_teacher_and_student_of_each_task(project: Path) -
         assert student["parameters"] < models["teacher"]["parameters"]
 
 
-def test_the_report_has_every_task_each_student_a_card_and_the_history_this_commit(project: Path) -> None:
+def test_the_report_has_every_task_and_the_history_this_commit(project: Path) -> None:
     page = (project / "reports/report.html").read_text(encoding="utf-8")
     for task in TASKS:
         assert f'id="task-{task}"' in page
-        assert f"# {task}-small\n" in (project / "reports/cards" / task / "small/README.md").read_text(encoding="utf-8")
     assert "reports/history.html: " in run(project, sys.executable, *command("python -m tools.history")[1:])
     assert "Stage durations" in (project / "reports/history.html").read_text(encoding="utf-8")
     ranked = run(project, sys.executable, *command("python -m tools.front")[1:])
@@ -119,10 +120,9 @@ def test_the_readmes_python_runs(copy: Path, code: str) -> None:
 def test_a_task_of_eight_lines_and_then_unlabelled_rows_run_their_own_stages_and_the_report(copy: Path) -> None:
     folder = copy / "data/raw/reviews"
     folder.mkdir()
-    for split, count in (("train", 40), ("test", 10)):
-        with open(folder / f"{split}.csv", "w", newline="") as file:
-            rows = [(f"a {word} film {n}", word) for n in range(count // 2) for word in ("good", "bad")]
-            csv.writer(file).writerows([("review", "sentiment"), *rows])
+    with open(folder / "train.csv", "w", newline="") as file:
+        rows = [(f"a {word} film {n}", word) for n in range(40) for word in ("good", "bad")]
+        csv.writer(file).writerows([("review", "sentiment"), *rows])
     more = [["body"], *([f"one more film {n}"] for n in range(12)), ["a good film 3"]]
     with open(folder / "unlabelled.csv", "w", newline="") as file:
         csv.writer(file).writerows(more)
@@ -140,6 +140,18 @@ def test_a_task_of_eight_lines_and_then_unlabelled_rows_run_their_own_stages_and
     assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report", "floor@reviews"} | own
     counts = json.loads((copy / "data/teaching/reviews/teaching.json").read_text())
     assert counts["rows"]["unlabelled"] == 12 and sum(counts["dropped"].values()) == 1
+
+
+def test_every_published_form_is_prepared_as_it_is(copy: Path) -> None:
+    forms = published.write(copy / "data/raw")
+    edit(copy, {f"tasks.{name}": task for name, task in forms.items()})
+    edit(copy, {"prepare_corpus.source": "data/raw/wikipedia", "prepare_corpus.min_characters": 20})
+    run(copy, "dvc", "repro", "--single-item", "plan")
+    targets = ["prepare_corpus", *(f"prepare_task@{name}" for name in forms)]
+    assert stages_run(run(copy, "dvc", "repro", "--single-item", *targets)) == {*targets}
+    for name in forms:
+        assert pq.read_table(copy / f"data/tasks/{name}/train.parquet").num_rows >= 10, name
+        assert pq.read_table(copy / f"data/tasks/{name}/test.parquet").num_rows >= 1, name
 
 
 def changed(project: Path) -> set[str]:

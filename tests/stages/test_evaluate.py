@@ -9,10 +9,11 @@ from stages.evaluate import ERRORS_OF, MODELS, calibrate, evaluate, find, measur
 from tests.tinybert.tasks.samples import CASES, ROWS, Sample, sample
 from tinybert.evaluation.comparison import SHOWN
 from tinybert.finetuning.predict import Encoded
+from tinybert.tasks.classification import encoding as classification_encoding
 from tinybert.tasks.classification import metrics as classification
 from tinybert.tasks.classification import model as classification_model
 from tinybert.tasks.protocol import scores
-from tinybert.tasks.regression import model as regression_model
+from tinybert.tasks.regression import encoding as regression_encoding
 
 PREDICTED = ("baseline", *MODELS)
 
@@ -61,10 +62,11 @@ LABELS = ["no", "yes"]
 class Stub:
     """What `evaluate` asks of a Scorer, for classification; a feature is its label."""
 
-    task, metrics, labels = classification_model, classification, LABELS
+    task, coding = classification_model, classification_encoding
+    metrics, labels = classification, LABELS
 
     def decode(self, logits: list[np.ndarray], data: Encoded) -> list[str]:
-        return classification_model.decode(logits, features=data.features, rows=data.rows, labels=LABELS)
+        return classification_encoding.decode(logits, features=data.features, rows=data.rows, labels=LABELS)
 
 
 def split(*gold: int) -> Encoded:
@@ -89,11 +91,11 @@ def test_validation_scores_are_of_validation_rows_and_test_scores_of_test_rows()
         assert [measured[table][model]["accuracy"] for model in MODELS] == [*scored]
     assert [measured["compared"][model]["score"] for model in MODELS] == [*expected["scores"]]
     assert (measured["rows"], predictions["student"]) == (5, ["yes"] * 5)
-    assert findings["calibration"] == calibrate(logits, splits, task=classification_model)
+    assert findings["calibration"] == calibrate(logits, splits, coding=classification_encoding)
     assert findings["calibration"]["student"]["temperature"] == pytest.approx(2 / np.log(3), abs=1e-4)  # 3 of 4 right
 
 
 def test_a_kind_without_classes_has_no_calibration() -> None:
     splits = {part: Encoded([], [{"row": 0, "label": 0.5}]) for part in ("validation", "test")}
     logits = {part: {"teacher": [np.array([0.25])]} for part in splits}
-    assert calibrate(logits, splits, task=regression_model) == {}
+    assert calibrate(logits, splits, coding=regression_encoding) == {}

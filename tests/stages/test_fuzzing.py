@@ -89,14 +89,15 @@ def _mutate(draw: st.DrawFn, inner: dict[Any, Any], key: Any) -> None:
             inner[draw(st.text(max_size=8))] = copy.deepcopy(draw(st.sampled_from(SCALARS)))
 
 
-PAIRS = [{"text": f"a text, number {n}", "label": "good" if n % 2 else "bad"} for n in range(8)]
-SCORES = [{"text": f"a text, number {n}", "label": n / 4} for n in range(8)]
-WORDS = [{"words": ["in", "Rome", str(n)], "tags": ["O", "B-place", "I-place"]} for n in range(8)]
+PAIRS = [{"text": f"a text, number {n}", "label": "good" if n % 2 else "bad"} for n in range(16)]
+SCORES = [{"text": f"a text, number {n}", "label": n / 4} for n in range(16)]
+WORDS = [{"words": ["in", "Rome", str(n)], "tags": ["O", "B-place", "I-place"]} for n in range(16)]
 QUESTIONS = [
     {"question": "who?", "context": f"number {n} it was", "answers": {"text": [str(n)], "answer_start": [7]}}
-    for n in range(8)
+    for n in range(16)
 ]
-ROWS = {"classification": PAIRS, "regression": SCORES, "ner": WORDS, "qa": QUESTIONS}
+SETS = [{"text": f"a text, number {n}", "labels": ["good", "long"][: n % 3]} for n in range(16)]
+ROWS = {"classification": PAIRS, "multilabel": SETS, "regression": SCORES, "ner": WORDS, "qa": QUESTIONS}
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:
@@ -119,13 +120,20 @@ TASKS = [
     *((kind, f"train.{ending}", write(rows)) for kind, rows in ROWS.items() for ending, write in WRITERS.items()),
     *((kind, "train.csv", csv(ROWS[kind])) for kind in ("classification", "regression")),
     ("classification", "train.tsv", csv(PAIRS, "\t")),
-]
+    ("classification", "train.txt", "".join(f"__label__{row['label']} {row['text']}\n" for row in PAIRS).encode()),
+    ("ner", "train.conll", "".join(f"in O\nRome B-place\n{n} I-place\n\n" for n in range(16)).encode()),
+    ("qa", "train.json", json.dumps({"data": [
+        {"paragraphs": [{"context": row["context"], "qas": [row]}]} for row in QUESTIONS
+    ]}).encode()),
+]  # fmt: skip
 DOCUMENTS = [{"text": f"A document of some words, the {n}th."} for n in range(60)]
 TEXTS = [
     ("train.txt", "".join(row["text"] + "\n" for row in DOCUMENTS).encode()),
     ("train.jsonl", lines(DOCUMENTS)),
     ("train.parquet", parquet(DOCUMENTS)),
     ("train.csv", csv(DOCUMENTS)),
+    ("train.txt", "\n\n".join(row["text"] for row in DOCUMENTS).encode()),
+    ("wiki_00", "".join(f'<doc id="{n}">\n{row["text"]}\n</doc>\n' for n, row in enumerate(DOCUMENTS)).encode()),
 ]
 HALF_A_PAIR = lines(PAIRS).replace(b"a text", b"\\ud800 text", 1)
 
@@ -161,15 +169,18 @@ def mutated(case: tuple[Any, ...]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 def task(kind: str, name: str, content: bytes) -> bool:
-    data = {"source": "data/mine", "config": None, "splits": {"train": "train", "validation": 0.25, "test": "train"},
-            "columns": {name: name for name in ROWS[kind][0]}, "max_rows": None}  # fmt: skip
+    words = {"words": "tokens", "tags": "ner_tags"}
+    columns = words if name.endswith(".conll") else {column: column for column in ROWS[kind][0]}
+    train = name if name.endswith(".conll") else "train"
+    data = {"source": "data/mine", "config": None, "splits": {"train": train, "validation": 0.4, "test": train},
+            "columns": columns, "max_rows": None}  # fmt: skip
     parameters = {"task": {"kind": kind, "data": data}}
     return is_read(prepare_task, parameters, output=Path("data/tasks/mine"), name=name, content=content)
 
 
 def corpus(name: str, content: bytes) -> bool:
-    section = {"source": "data/mine", "config": None, "split": "train", "text_column": "text", "min_characters": 3,
-               "max_documents": None, "heldout": 0.1}  # fmt: skip
+    section = {"source": "data/mine", "config": None, "split": "train", "text_column": "text", "encoding": None,
+               "documents": "auto", "min_characters": 3, "max_documents": None, "heldout": 0.1}  # fmt: skip
     parameters = {"prepare_corpus": section}
     return is_read(prepare_corpus, parameters, output=Path("data/corpus"), name=name, content=content)
 
@@ -207,7 +218,9 @@ def check(file: Path) -> None:
         assert str(error).startswith(("params.yaml is not valid:", f"{file} is not YAML", f"{file}: expected sections"))
         assert len(str(error)) < 20_000
     else:
-        assert all(set(tasks[name]) == {"data", "encoding", "teacher", "teaching", "student"} for name in whole.tasks)
+        assert all(
+            {*tasks[name]} == {"data", "origin", "encoding", "teacher", "teaching", "student"} for name in whole.tasks
+        )
 
 
 @settings(MANY, max_examples=250)

@@ -65,6 +65,9 @@ def test_an_onnx_folder_has_its_files_and_no_parameters(folder: Path) -> None:
     (folder / "model_int8.onnx").write_bytes(b"x" * 678)
     described = describe(folder)
     assert (described["model.onnx"], described["model_int8.onnx"]) == ("12,345 bytes", "678 bytes")
+    (folder / "onnx").mkdir()
+    (folder / "onnx/model_quantized.onnx").write_bytes(b"x" * 9)
+    assert describe(folder)["onnx/model_quantized.onnx"] == "9 bytes"
     assert described["layers"] == "5" and "parameters" not in described
 
 

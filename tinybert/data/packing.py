@@ -22,10 +22,7 @@ def pack_texts(texts: Iterable[str], *, tokenizer: BertTokenizer, sequence_lengt
 
 
 def pack_stream(texts: Iterable[str], *, tokenizer: BertTokenizer, sequence_length: int) -> Iterator[np.ndarray]:
-    """Tokenize a stream of texts and yield its blocks in chunks [n, sequence_length]; see `pack`.
-
-    `tokenizer` is one that `tinybert.data.tokenizer` made: special tokens in a text are plain text to it.
-    """
+    """Tokenize a stream of texts and yield its blocks in chunks [n, sequence_length]; see `pack`."""
     remaining, encode = iter(texts), tokenizer.backend_tokenizer.encode_batch_fast
     batches = iter(lambda: list(islice(remaining, TEXTS_PER_BATCH)), [])
     ids = (encoding.ids for batch in batches for encoding in encode(batch, add_special_tokens=False))
@@ -94,6 +91,13 @@ def write_blocks(file: Path, chunks: Iterable[np.ndarray], *, sequence_length: i
         _write_header(out, count, sequence_length, dtype)
         assert out.tell() == start, "the header has grown over the first block"
     return count
+
+
+def token_share(file: Path, token_id: int) -> float:
+    """The share of a token among the blocks of a .npy file."""
+    blocks = np.load(file, mmap_mode="r")
+    starts = range(0, len(blocks), BLOCKS_PER_CHUNK)
+    return sum(int((blocks[start : start + BLOCKS_PER_CHUNK] == token_id).sum()) for start in starts) / blocks.size
 
 
 def _write_header(out: BinaryIO, count: int, sequence_length: int, dtype: np.dtype) -> None:

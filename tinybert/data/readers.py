@@ -1,80 +1,110 @@
-"""Rows of one data file (csv, tsv, jsonl, json, txt or parquet), one by one, with their values as written."""
+"""Rows of one data file, one by one, with their values as written: tables, JSON, lines of text."""
 
-import bz2
 import csv
-import gzip
-import io
-import itertools
-import json
 import lzma
-import sys
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import ClassLabel, Features, Value
 from datasets.table import cast_table_to_schema
 
-from tinybert.errors import InputError
+from tinybert.data.delimited import TAB, find_separator, is_quoted, read_delimited
+from tinybert.data.json_rows import read_json
+from tinybert.data.line_formats import SAMPLE, Documents, has_columns, read_lines
+from tinybert.data.text_files import COMPRESSED, is_text, open_text
+from tinybert.errors import InputError, shorten
 
 Row = dict[str, Any]
 
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".parquet")
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError, csv.Error, pa.ArrowException)
-JSON_ERRORS = (ValueError, RecursionError)  # syntax, a number of thousands of digits, nesting without end
+LINES = "lines"
+"""The format of a file whose name tells none, and which holds text."""
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, csv.Error, pa.ArrowException)
 BOOLEANS = {"true": True, "false": False}
 PARQUET_BATCH = 1000  # rows in memory at once
 
 
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a file may not say of itself."""
+
+    encoding: str | None = None
+    """None: UTF-8, or UTF-16 with its mark."""
+    separator: str | None = None
+    """None: a tab in tsv, and in csv the one that its first line has, see `find_separator`."""
+    quoted: bool | None = None
+    """Whether values of tsv stand in quotes where they hold a tab or a quote; None: as `is_quoted` tells."""
+    numbered: bool = False
+    """Columns have numbers, from 0: csv and tsv have no header, and lines of text have columns."""
+    documents: Documents = "line"
+    """What a row of plain text is."""
+
+
+AS_IT_SAYS = Form()
+
+
 def data_format(path: Path) -> str:
-    """The suffix that tells the format of `path`. Raises InputError where it is none of `FORMATS`."""
+    """The suffix that tells the format of `path`, or LINES. Raises InputError where its name and content tell none."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes and suffixes[-1] in COMPRESSED and suffixes[0] != ".parquet":
         suffixes.pop()
-    if not suffixes or suffixes[-1] not in FORMATS:
+    if suffixes and suffixes[-1] in FORMATS:
+        return suffixes[-1]
+    if path.suffixes[:1] == [".parquet"] or not is_text(path):
         raise InputError(
-            f"{path} has no format that can be read; expected a file that ends in {', '.join(FORMATS)}, "
-            f"all but the last also with {', '.join(COMPRESSED)}"
+            f"{path} has no format that can be read; expected a file that ends in {', '.join(FORMATS)}, all but the "
+            f"last also with {', '.join(COMPRESSED)}, or a file of text"
         )
-    return suffixes[-1]
+    return LINES
 
 
-def read_rows(path: Path, *, features: Features | None, separator: str | None = None) -> Iterator[Row]:
+def read_rows(path: Path, *, features: Features | None, form: Form = AS_IT_SAYS) -> Iterator[Row]:
     """The rows of `path`, cast to `features` if there are any; else all values of csv and tsv files are text.
 
-    A text file has a row per line, with the column "text". Raises InputError where the file cannot be read to its end
-    or where a row has other columns than the first.
+    Of text see `read_lines`. Raises InputError where the file cannot be read to its end or where a row has other
+    columns than the first.
     """
     kind = data_format(path)
     try:
-        if kind == ".parquet":
-            yield from _read_parquet(path, features)
-            return
-        with _open_text(path) as file:
-            if kind == ".txt":
-                rows = ({"text": line.removesuffix("\n")} for line in file)
-            elif kind in (".csv", ".tsv"):
-                rows = _read_csv(file, path, separator or ("\t" if kind == ".tsv" else ","))
-            else:
-                rows = _read_json(file, path)
-            for number, row in enumerate(rows, start=1):
-                yield _cast_row(row, features, where=f"{path}, row {number}") if features else row
+        rows = _read_parquet(path, features) if kind == ".parquet" else _read_text(path, kind, form)
+        for number, row in enumerate(rows, start=1):
+            is_cast = features and kind != ".parquet"
+            yield _cast_row(row, features, where=f"{path}, row {number}") if features and is_cast else row
     except READ_ERRORS as error:
         raise InputError(f"{path} cannot be read to its end ({type(error).__name__}: {error}); is it whole?") from error
 
 
-def _open_text(path: Path) -> TextIO:
-    """`path`, decompressed, as UTF-8 with or without a byte order mark; line ends as Python's csv module needs them."""
-    suffix = path.suffix.lower()
-    newline = None if data_format(path) == ".txt" else ""
-    if suffix == ".zst":
-        return io.TextIOWrapper(pa.input_stream(str(path), compression="zstd"), encoding="utf-8-sig", newline=newline)
-    openers = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    return openers.get(suffix, open)(path, "rt", encoding="utf-8-sig", newline=newline)
+def _read_text(path: Path, kind: str, form: Form) -> Iterator[Row]:
+    if kind == ".csv" or (kind == ".tsv" and not has_columns(_first_lines(path, form, SAMPLE))):
+        yield from _read_table(path, kind, form)
+        return
+    begins = "".join(_first_lines(path, form, 1)).lstrip()[:1]
+    with open_text(path, encoding=form.encoding) as file:
+        if kind in (".txt", ".tsv") or (kind == LINES and begins not in ("{", "[")):
+            yield from read_lines(file, documents=form.documents, where=str(path), columns=form.numbered)
+        else:
+            yield from read_json(file, path)
+
+
+def _first_lines(path: Path, form: Form, count: int) -> list[str]:
+    with open_text(path, encoding=form.encoding) as file:
+        return [*islice(file, count)]
+
+
+def _read_table(path: Path, kind: str, form: Form) -> Iterator[Row]:
+    separator = form.separator or (TAB if kind == ".tsv" else find_separator(_first_lines(path, form, 1)))
+    quoted = form.quoted
+    if quoted is None:
+        with open_text(path, encoding=form.encoding, newline="") as file:
+            quoted = separator != TAB or is_quoted(file)
+    with open_text(path, encoding=form.encoding, newline="") as file:
+        yield from read_delimited(file, path, separator=separator, header=not form.numbered, quoted=quoted)
 
 
 def _read_parquet(path: Path, features: Features | None) -> Iterator[Row]:
@@ -103,64 +133,6 @@ def _cast_table(table: pa.Table, features: Features, path: Path) -> pa.Table:
     return pa.table(columns)
 
 
-def _read_csv(file: TextIO, path: Path, separator: str) -> Iterator[Row]:
-    csv.field_size_limit(sys.maxsize)  # the default is shorter than many a document
-    reader = csv.reader(file, delimiter=separator, strict=True)
-    header = next(reader, [])
-    if len(set(header)) < len(header):
-        raise InputError(f"{path} names a column twice in its header: {header}")
-    for values in reader:
-        if len(values) == len(header):
-            yield dict(zip(header, values, strict=True))
-        elif values:
-            raise InputError(
-                f"{path}, line {reader.line_num}: the row has {len(values)} values, but the header has {len(header)} "
-                f"({', '.join(header)}); a value with the separator, a quote or a line end in it needs quotes around it"
-            )
-
-
-def _read_json(file: TextIO, path: Path) -> Iterator[Row]:
-    """JSON lines, or one list of objects. A row without one of the first row's keys has None there."""
-    first = file.readline()
-    rows = _json_list(first, file, path) if first.lstrip().startswith("[") else _json_lines(first, file, path)
-    columns: Row = {}
-    for where, row in rows:
-        if not isinstance(row, dict):
-            raise InputError(f'{where}: expected a JSON object such as {{"text": ...}}, got {json.dumps(row)[:60]}')
-        columns = columns or dict.fromkeys(row)
-        yield columns | row
-
-
-def _json_list(first: str, file: TextIO, path: Path) -> Iterator[tuple[str, Any]]:
-    try:
-        rows = _parse(first + file.read())
-    except JSON_ERRORS as error:
-        raise InputError(f"{path}: broken JSON: {error}") from error
-    for number, row in enumerate(rows, start=1):
-        yield f"{path}, row {number}", row
-
-
-def _json_lines(first: str, file: TextIO, path: Path) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(itertools.chain([first], file), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = _parse(line)
-        except JSON_ERRORS as error:
-            raise InputError(
-                f"{path}, line {number}: broken JSON: {error}; expected one object per line, or one list of objects"
-            ) from error
-        yield f"{path}, line {number}", row
-
-
-def _parse(text: str) -> Any:
-    """Raises one of JSON_ERRORS, also for half of a surrogate pair, which JSON can spell and UTF-8 cannot hold."""
-    value = json.loads(text)
-    if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
 def _cast_row(row: Row, features: Features, *, where: str) -> Row:
     """The row with the types of the declared `features`."""
     if not features.keys() <= row.keys():
@@ -173,11 +145,16 @@ def _cast_row(row: Row, features: Features, *, where: str) -> Row:
 
 
 def _typed(value: Any, feature: Any) -> Any:
-    """A value, if it is written as text, made ready for `feature`: an empty one is None, and "False" is not true."""
+    """A value, if it is written as text, made ready for `feature`: an empty one is None, and "False" is not true.
+
+    A number in the place of a class is its index, as in JSON, also where classes are called "1" and "2".
+    """
     if not isinstance(value, str) or feature in (Value("string"), Value("large_string")):
         return value
     if not isinstance(feature, Value | ClassLabel):
-        raise ValueError(f"expected {feature}, got the text {value[:40]!r}")
+        raise ValueError(f"expected {feature}, got the text {shorten(value)}")
     if feature == Value("bool") and value:
         return BOOLEANS[value.lower()]
+    if isinstance(feature, ClassLabel) and value.removeprefix("-").isdecimal():
+        return int(value)
     return value or None

@@ -5,6 +5,7 @@ different vocabularies. Everything after the vocabulary would then differ from r
 """
 
 import heapq
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -16,6 +17,7 @@ from tinybert.errors import InputError
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PREFIX = "##"  # of a piece that continues a word
 MAX_WORD_CHARACTERS = 100  # what transformers gives WordPiece: a longer word is [UNK], whatever the vocabulary
+ALPHABET = 0.75  # of a vocabulary at most, so that Chinese leaves room for words
 MAX_CHUNKS = 1 << 20  # distinct chunks between spaces held at once: words with their punctuation, an endless variety
 
 Pair = tuple[int, int]
@@ -43,41 +45,38 @@ def _add_words(words: Counter[str], chunks: Counter[str], *, lowercase: bool) ->
             words[word] += count
 
 
-def train_vocabulary(
-    words: Mapping[str, int], *, vocab_size: int, min_frequency: int, max_characters: int = 1000
-) -> list[str]:
+def train_vocabulary(words: Mapping[str, int], *, vocab_size: int, min_frequency: int) -> list[str]:
     """The at most `vocab_size` entries of a WordPiece vocabulary; an entry's id is its index in the list.
 
-    First the special tokens, then the alphabet (the `max_characters` most frequent characters, alone and as
-    continuation), then the results of repeatedly merging the most frequent pair of neighbouring pieces, as long as the
-    pair occurs `min_frequency` times (Sennrich et al. 2016, algorithm 1, on pieces marked as in BERT). Equally frequent
-    pairs are merged in the order of their strings, so that nothing depends on the order of `words`. A pair that spells
-    an existing entry is merged too and adds none.
+    First the special tokens, then the alphabet (characters, alone and as continuation: the most frequent ones, as many
+    as fit into ALPHABET of the vocabulary), then the results of repeatedly merging the most frequent pair of
+    neighbouring pieces, as long as the pair occurs `min_frequency` times (Sennrich et al. 2016, algorithm 1, on pieces
+    marked as in BERT). Equally frequent pairs are merged in the order of their strings, so that nothing depends on the
+    order of `words`. A pair that spells an existing entry is merged too and adds none.
 
-    Raises InputError where there are no words, or where the alphabet does not fit into `vocab_size`.
+    Raises InputError where there are no words, or where `vocab_size` has no room for one character.
     """
     words = {word: count for word, count in sorted(words.items()) if 0 < len(word) <= MAX_WORD_CHARACTERS}
     if not words:
         raise InputError("there is no word to learn a vocabulary from: the texts are empty")
-    characters = _frequent_characters(words, limit=max_characters)
+    characters = _frequent_characters(words, entries=int(vocab_size * ALPHABET) - len(SPECIAL_TOKENS))
+    if not characters:
+        raise InputError(f"vocab_size is {vocab_size}, which leaves no room for characters beside the special tokens")
     entries = [*SPECIAL_TOKENS, *_alphabet(characters)]
-    if len(entries) > vocab_size:
-        raise InputError(
-            f"vocab_size is {vocab_size}, but {len(SPECIAL_TOKENS)} special tokens and the {len(characters)} "
-            f"characters of the text (with their continuations) already take {len(entries)} entries"
-        )
     # A word with a character outside the vocabulary is [UNK] as a whole, so none of its pieces would ever be used.
     kept = {word: count for word, count in words.items() if characters.issuperset(word)}
     return _merge_pairs(kept, entries=entries, vocab_size=vocab_size, min_frequency=min_frequency)
 
 
-def _frequent_characters(words: Mapping[str, int], *, limit: int) -> set[str]:
-    """The `limit` most frequent characters; of equally frequent ones those with the lower code point."""
+def _frequent_characters(words: Mapping[str, int], *, entries: int) -> set[str]:
+    """The most frequent characters that make at most `entries`; of equally frequent ones the lower code points."""
     counts = Counter[str]()
     for word, count in words.items():
         for character in word:
             counts[character] += count
-    return set(sorted(counts, key=lambda character: (-counts[character], character))[:limit])
+    ordered = sorted(counts, key=lambda character: (-counts[character], character))
+    sizes = itertools.accumulate(len(_alphabet({character})) for character in ordered)
+    return {character for character, size in zip(ordered, sizes, strict=True) if size <= entries}
 
 
 def _alphabet(characters: set[str]) -> list[str]:

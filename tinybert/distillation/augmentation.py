@@ -61,7 +61,7 @@ def augment(
             f"expected augmentation.copies of 0, got {copies}: the teacher's checkpoint has no MLM head to replace "
             "words with; or else a teacher that was pretrained with one"
         )
-    special = set(tokenizer.all_special_ids)
+    special = set(tokenizer.get_added_vocab().values())
     analyses = [_analyse(text, tokenizer, special, max_length=max_length) for text in texts]
     choices = [[_choose(len(analysis.words), probability=probability, candidates=candidates, position=(seed, n, copy))
                 for copy in range(copies)] for n, analysis in enumerate(analyses)]  # fmt: skip
@@ -83,7 +83,7 @@ def _analyse(text: Text, tokenizer: BertTokenizer, special: Collection[int], *, 
     words = []
     for piece, token in enumerate(ids):
         number, (first, end) = encoding.word_ids[piece], encoding.offsets[piece]
-        assert number is not None, "there are no special tokens among them"
+        assert number is not None, "all pieces are of the text"
         if isinstance(text, list):
             first, end = number, number + 1
         shown = text[first] if isinstance(text, list) else text[first:end]

@@ -20,6 +20,16 @@ def soft_cross_entropy(student_NC: Tensor, teacher_NC: Tensor, *, temperature: f
     return F.cross_entropy(student_NC.float() / temperature, targets_NC, reduction=reduction) * temperature**2
 
 
+def soft_binary_cross_entropy(student_NC: Tensor, teacher_NC: Tensor, *, temperature: float) -> Tensor:
+    """Cross-entropy of the student's to the teacher's softened probabilities of each label by itself.
+
+    The mean over N examples and C labels of -T^2 (p log q + (1 - p) log (1 - q)), p and q the sigmoids of teacher / T
+    and student / T: `soft_cross_entropy` for labels that do not exclude each other.
+    """
+    targets_NC = (teacher_NC.float() / temperature).sigmoid()
+    return F.binary_cross_entropy_with_logits(student_NC.float() / temperature, targets_NC) * temperature**2
+
+
 def soft_squared_error(student_N1: Tensor, teacher_N1: Tensor) -> Tensor:
     """Mean squared error of the student's scores to the teacher's; a score has no temperature."""
     return F.mse_loss(student_N1.float(), teacher_N1.float())

@@ -1,11 +1,6 @@
-"""A fine-tuned BERT as one ONNX file, in float32 and in int8: the same bytes for the same weights.
+"""A fine-tuned BERT as one ONNX file: the same bytes for the same weights. B batch, L length, H hidden size."""
 
-For int8 the attention of each layer is one operator of onnxruntime. B batch, L length, H hidden size.
-"""
-
-import copy
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +9,6 @@ from typing import Any
 
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from transformers import BertForQuestionAnswering, BertModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -30,39 +24,14 @@ def write_float32(model: PreTrainedModel, file: Path) -> list[str]:
 
     The inputs are MODEL_INPUTS, int64 [B, L], with free B and L. The outputs keep the names of the model's own.
     """
-    graph, names = _export(model)
-    onnx.save(_additions_as_sums(graph), file)
+    graph, names = export_graph(model)
+    onnx.save(additions_as_sums(graph), file)
     return names
 
 
-def write_int8(model: PreTrainedModel, file: Path) -> None:
-    """Write `model` for onnxruntime: fused attention, int8 weights per channel, dynamically quantized activations.
-
-    Weights use 7 bits: sums of products then fit into 16 bits on processors without VNNI too, where they would
-    otherwise overflow silently.
-    """
-    fused: Any = copy.deepcopy(model)
-    fused.bert = FusedBert(fused.bert)
-    graph, _ = _export(fused)
-    with tempfile.TemporaryDirectory() as folder:
-        float32, int8 = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
-        onnx.save(_additions_as_sums(graph), float32)
-        _quantize(float32, int8)
-        onnx.save(_without_metadata(onnx.load(int8)), file)
-
-
-def _quantize(source: Path, target: Path) -> None:
-    with _quiet():
-        quantize_dynamic(
-            source, target, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8,
-            # The output type of onnxruntime's own operators, which ONNX's shape inference does not know.
-            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
-        )  # fmt: skip
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hides quantization advice meant for other kinds of models, and deprecation warnings inside the exporter."""
+def quiet() -> Iterator[None]:
+    """Hides advice and deprecation warnings of exporter and quantizer."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -72,18 +41,18 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _export(model: PreTrainedModel) -> tuple[onnx.ModelProto, list[str]]:
+def export_graph(model: PreTrainedModel) -> tuple[onnx.ModelProto, list[str]]:
     """The ONNX graph of `model`, and the names of its outputs."""
     example = {name: torch.ones(2, 8, dtype=torch.long) for name in MODEL_INPUTS}
     model.eval()
     sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
     named = _NamedOutputs(model)
-    with _quiet():
+    with quiet():
         program: Any = torch.onnx.export(
             named, (), kwargs=example, dynamo=True, verbose=False, opset_version=OPSET, input_names=list(MODEL_INPUTS),
             output_names=named.names, dynamic_shapes=dict.fromkeys(MODEL_INPUTS, sizes),
         )  # fmt: skip
-    return _without_metadata(program.model_proto), named.names
+    return without_metadata(program.model_proto), named.names
 
 
 class _NamedOutputs(nn.Module):
@@ -102,7 +71,7 @@ class _NamedOutputs(nn.Module):
         return tuple(outputs[name] for name in self.names)
 
 
-def _without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
+def without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model` without the exporter's notes: local paths, line numbers, versions."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
@@ -112,7 +81,7 @@ def _without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _additions_as_sums(model: onnx.ModelProto) -> onnx.ModelProto:
+def additions_as_sums(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model` with its residual additions as `Sum`, which computes the same.
 
     onnxruntime fuses `Add` and `LayerNormalization` into an operator with loops that its compiler has not vectorized

@@ -14,7 +14,7 @@ from tinybert.data.tokenizer import load_tokenizer, special_id
 from tinybert.errors import InputError
 from tinybert.model.inputs import model_inputs
 from tinybert.tasks import protocol
-from tinybert.tasks.protocol import Feature, Prediction, Row, TaskMetrics, TaskModel
+from tinybert.tasks.protocol import Feature, Prediction, Row, TaskEncoding, TaskMetrics, TaskModel
 from tinybert.tasks.tables import read_labels, read_rows
 
 TOKENS = 8192
@@ -79,9 +79,11 @@ class Scorer:
         accelerator: Accelerator,
     ) -> None:  # fmt: skip
         self.task = cast(TaskModel, import_module(f"tinybert.tasks.{kind}.model"))
+        self.coding = cast(TaskEncoding, import_module(f"tinybert.tasks.{kind}.encoding"))
         self.metrics = cast(TaskMetrics, import_module(f"tinybert.tasks.{kind}.metrics"))
         self.labels, self.tokenizer = read_labels(data), load_tokenizer(checkpoint)
         self.pad_token_id = special_id(self.tokenizer, "pad")
+        self._kind = kind
         self._data, self._encoding, self._decoding, self._accelerator = data, encoding, decoding, accelerator
 
     def read(self, split: str) -> Encoded:
@@ -90,7 +92,8 @@ class Scorer:
 
     def encode(self, rows: list[Row]) -> Encoded:
         """Rows of the task, labelled or not, encoded."""
-        return Encoded(rows, self.task.encode(rows, tokenizer=self.tokenizer, labels=self.labels, **self._encoding))
+        backend = self.tokenizer.backend_tokenizer
+        return Encoded(rows, self.coding.encode(rows, tokenizer=backend, labels=self.labels, **self._encoding))
 
     def logits(self, model: Network, features: list[Feature]) -> list[np.ndarray]:
         """Of each feature, see `predict`."""
@@ -98,7 +101,11 @@ class Scorer:
 
     def decode(self, logits: list[np.ndarray], data: Encoded) -> list[Prediction]:
         """A prediction for each row: a label, a number, a list of tags or an answer."""
-        return self.task.decode(logits, features=data.features, rows=data.rows, labels=self.labels, **self._decoding)
+        return self.coding.decode(logits, features=data.features, rows=data.rows, labels=self.labels, **self._decoding)
+
+    def sign(self, model: Any) -> None:
+        """Say in a model's config what using it takes: the kind of its task, and how texts are read and logits too."""
+        model.config.tinybert = {"kind": self._kind, "encoding": self._encoding, "decoding": self._decoding}
 
     def scores(self, model: Network, data: Encoded) -> dict[str, float]:
         """Every metric that is defined for the task's labels."""
@@ -106,7 +113,8 @@ class Scorer:
         return protocol.scores(self.metrics, predictions, data.rows, labels=self.labels)
 
     def require(self, metric: str, rows: list[Row]) -> None:
-        """Raise InputError if `metric` is undefined for the task's labels, before anything is trained."""
+        """Raise InputError if `metric` or the decoding does not fit the task's labels, before anything is trained."""
+        self.coding.decode([], features=[], rows=[], labels=self.labels, **self._decoding)
         baseline = self.metrics.baseline(rows, rows)
         defined = protocol.scores(self.metrics, baseline, rows, labels=self.labels)
         if metric not in defined:

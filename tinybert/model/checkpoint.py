@@ -43,6 +43,18 @@ def load_checkpoint(folder: Path, *, seed: int = 0) -> BertForPreTraining:
     return model
 
 
+def double_token_type(model: BertForPreTraining) -> None:
+    """Give a BERT with one token type a second, equal one, which changes no output.
+
+    Tokenizers give the second text of a pair token type 1, for which a model with one type has no embedding.
+    """
+    embeddings = model.bert.embeddings
+    if model.config.type_vocab_size == 1:
+        weight = embeddings.token_type_embeddings.weight.detach()
+        embeddings.token_type_embeddings = nn.Embedding.from_pretrained(weight.repeat(2, 1), freeze=False)
+        model.config.type_vocab_size = 2
+
+
 def load_with_head(head: type[Model], checkpoint: str | Path, *, seed: int, **config: Any) -> Model:
     """A model of class `head` with the weights of a local BERT folder; those that it lacks are drawn from `seed`.
 

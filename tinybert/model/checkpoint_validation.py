@@ -15,6 +15,15 @@ SIZES = (
     "max_position_embeddings", "type_vocab_size",
 )  # fmt: skip
 LAYER = re.compile(r"(?:bert\.)?encoder\.layer\.(\d+)\.")
+OF_ENCODER = re.compile(r"(?:bert\.)?(?:embeddings|encoder)\.")
+USED = re.compile(
+    r"(?:bert\.)?(?:"
+    r"embeddings\.(?:(?:word|position|token_type)_embeddings\.weight|position_ids|token_type_ids)|"
+    r"encoder\.layer\.\d+\.(?:attention\.self\.(?:query|key|value)|(?:attention\.output|intermediate|output)\.dense)"
+    r"\.(?:weight|bias)|"
+    r"(?:embeddings|encoder\.layer\.\d+\.(?:attention\.)?output)\.LayerNorm\.(?:weight|bias|gamma|beta))"
+)
+"""The weights of BERT's encoder, by their names of now and of before; those of heads are not looked at."""
 Shapes = dict[str, list[int]]
 
 
@@ -31,6 +40,11 @@ def validate_checkpoint(folder: Path) -> None:
     layers, count = {int(match[1]) for name in shapes if (match := LAYER.match(name))}, config["num_hidden_layers"]
     if layers != set(range(count)):
         raise InputError(f"{folder}: the weights have {len(layers)} layers, expected {count} by config.json")
+    if unused := sorted(name for name in shapes if OF_ENCODER.match(name) and not USED.fullmatch(name)):
+        raise InputError(
+            f"{folder}: {len(unused)} weights of the encoder are none of BERT's and would not be used, the first is "
+            f"{unused[0]}"
+        )
     for name, expected in _expected_shapes(config).items():
         shape = shapes.get(name, shapes.get(f"bert.{name}"))
         if shape is None:
@@ -49,6 +63,11 @@ def _config(folder: Path) -> dict[str, Any]:
     for name in ("is_decoder", "add_cross_attention"):
         if config.get(name):
             raise InputError(f"{file}: {name} is {config[name]!r}, expected an encoder, without it")
+    positions = config.get("position_embedding_type") or "absolute"
+    if positions != "absolute":
+        raise InputError(
+            f"{file}: position_embedding_type is {positions!r}, expected 'absolute', the only one there is"
+        )
     config = {"type_vocab_size": 2, **config}  # old configurations leave it out
     for name in SIZES:
         if type(config.get(name)) is not int or config[name] < 1:

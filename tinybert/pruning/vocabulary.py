@@ -34,9 +34,9 @@ def frequencies(blocks: np.ndarray, *, vocab_size: int) -> np.ndarray:
 def most_frequent_entries(frequencies_V: np.ndarray, tokenizer: BertTokenizer, *, size: int) -> list[int]:
     """The `size` entries that a student keeps, as ids of its teacher in increasing order.
 
-    The special tokens and every character of a used entry stay, so that a rare word is spelt and not lost; the rest are
-    the most frequent entries, of equally frequent ones the first. Raises InputError when `size` is above the teacher's
-    or too small for those that have to stay.
+    The special tokens, added ones too, and every character of a used entry stay, so that a rare word is spelt and not
+    lost; the rest are the most frequent entries, of equally frequent ones the first. Raises InputError when `size` is
+    above the teacher's or too small for those that have to stay.
     """
     ids = tokenizer.get_vocab()
     if size > len(ids):
@@ -44,7 +44,7 @@ def most_frequent_entries(frequencies_V: np.ndarray, tokenizer: BertTokenizer, *
     used = [piece for piece, n in ids.items() if frequencies_V[n]]
     letters = {letter for piece in used for letter in piece.removeprefix(CONTINUES)}
     spelt = {ids[form] for letter in letters for form in (letter, CONTINUES + letter) if form in ids}
-    kept = {*tokenizer.all_special_ids, *spelt}
+    kept = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values(), *spelt}
     if size < len(kept):
         raise InputError(f"vocab_size is {size}; expected {len(kept)} or more, the special tokens and all characters")
     order = np.argsort(-frequencies_V[: len(ids)], kind="stable").tolist()
@@ -57,7 +57,11 @@ def reduce_tokenizer(tokenizer: BertTokenizer, kept: Sequence[int]) -> BertToken
     ids = tokenizer.get_vocab()
     pieces = sorted(ids, key=ids.__getitem__)
     options = {name: tokenizer.init_kwargs[name] for name in OPTIONS if name in tokenizer.init_kwargs}
-    return BertTokenizer(vocab={pieces[old]: new for new, old in enumerate(kept)}, **options)
+    reduced = BertTokenizer(vocab={pieces[old]: new for new, old in enumerate(kept)}, **options)
+    own = reduced.get_added_vocab()
+    added: Any = [token for _, token in sorted(tokenizer.added_tokens_decoder.items()) if str(token) not in own]
+    reduced.add_tokens(added)
+    return reduced
 
 
 def reduce_embeddings(model: BertForPreTraining, kept: Sequence[int], *, pad_token_id: int) -> BertForPreTraining:

@@ -20,12 +20,14 @@ TRAINING = {
 def card(
     task: str, student: str, *, metric: str, evaluated: Mapping[str, Any], models: Mapping[str, Any],
     source: Mapping[str, str | None], split: str, max_length: int, length: int, on_corpus: bool, on_task: bool,
+    has_int8: bool, has_pipeline: bool,
 ) -> str:  # fmt: skip
     """The card of a task's student.
 
     `evaluated` is the metrics.json of this student, `models` the headline numbers of all models of the task. `source`
     has the name of the data set, and its repository and revision where it is one of the hub. Multiply-adds are of
-    `length` tokens. `on_corpus` and `on_task` say where the student was distilled.
+    `length` tokens. `on_corpus` and `on_task` say where the student was distilled, `has_int8`
+    whether there is an int8 file, and `has_pipeline` whether stock pipelines understand the model's output.
     """
     name, hub = f"{task}-{student}", evaluated["hub"]
     own = {*FLOORS, *(model_name(model, student) for model in evaluated["compared"])}
@@ -43,5 +45,6 @@ def card(
     return with_header(
         header, "card.md", name=name, student=student, metric=metric, hub=hub, rows=evaluated["rows"],
         models={model: row for model, row in models.items() if model in own}, source=source, split=split,
-        max_length=max_length, length=length, training=TRAINING[on_corpus, on_task],
+        max_length=max_length, length=length, training=TRAINING[on_corpus, on_task], has_int8=has_int8,
+        has_pipeline=has_pipeline,
     )  # fmt: skip

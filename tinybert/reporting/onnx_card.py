@@ -14,24 +14,23 @@ from tinybert.export.runtime import FLOAT32_FILE, INT8_FILE
 
 LICENSE = "unknown"
 """The hub's word. Only the publisher of a model knows the terms of its training texts."""
-CONTENTS = {
-    FLOAT32_FILE: "float32, standard operators",
-    INT8_FILE: "int8 per channel, fused attention, for onnxruntime on CPUs",
-}
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 
 
-def onnx_card(name: str, export: Mapping[str, Any], *, sizes: Mapping[str, int], rows: int) -> str:
-    """The card of the exported model `name`. `export` is its export.json, `sizes` are bytes by file."""
+def onnx_card(
+    name: str, export: Mapping[str, Any], *, sizes: Mapping[str, int], contents: Mapping[str, str], rows: int
+) -> str:
+    """The card of the exported model `name`. `export` is its export.json; `sizes`, in bytes, and `contents` by file."""
     header = ModelCardData(
         model_name=name, library_name="onnx", license=LICENSE, tags=["bert", "onnx"], metrics=[export["metric"]]
     )
-    scores = {FLOAT32_FILE: export["scores"]["torch"], INT8_FILE: export["scores"]["int8"]}
+    last = export["int8"][-1]
+    scores = {FLOAT32_FILE: last["torch"], INT8_FILE: last["int8"]}
     return with_header(
-        header, "onnx_card.md", name=name, metric=export["metric"], scores=scores, sizes=sizes, contents=CONTENTS,
-        rows=rows, max_logit_diff=export["max_logit_diff"],
+        header, "onnx_card.md", name=name, metric=export["metric"], scores=scores, sizes=sizes, contents=contents,
+        rows=rows, tried=export["int8"], max_logit_diff=export["max_logit_diff"],
     )  # fmt: skip
 
 

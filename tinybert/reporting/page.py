@@ -10,9 +10,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tinybert.reporting import charts
-from tinybert.reporting.results import TEACHER, Curve, Results, Tree, heldout_mlm, latency_by_model, series
+from tinybert.reporting.classes import class_scores, confused_pairs, heat_map
+from tinybert.reporting.results import FEW_CLASSES, TEACHER, Curve, Results, Tree, heldout_mlm, latency_by_model, series
 
 HERE = Path(__file__).parent
+FOLDED = 3
+"""Tasks that are shown whole; of more, what is beyond a glance is folded."""
 TEMPLATES = ("base.html", "parts.html", "page.html")
 """The frame of every page, tables and figures, the report."""
 AXES = {
@@ -75,6 +78,22 @@ def students_content(distilled: Mapping[str, Tree]) -> dict[str, Tree]:
             "teacher_heldout_mlm": accuracy.get(TEACHER),
         }
         for student, metrics in distilled.items()
+    }
+
+
+def many_classes(results: Results) -> Tree | None:
+    """What to show of a task with more classes than a table can hold, for the first student; None for others."""
+    if len(results.labels) <= FEW_CLASSES:
+        return None
+    model = next(model for model in results.confusion if model != TEACHER)
+    pairs = confused_pairs(results.confusion[model], results.labels)
+    text = "; ".join(f"{pair.gold} taken for {pair.predicted} {pair.rows} times" for pair in pairs[:3])
+    caption = f"gold classes from top to bottom, predicted ones from left to right; {len(results.labels)} classes"
+    return {
+        "model": model,
+        "pairs": pairs,
+        "scores": class_scores(results.confusion, results.labels, by=model),
+        "chart": chart(f"Confusion matrix of {model}", heat_map(results.confusion[model]), text=text, caption=caption),
     }
 
 

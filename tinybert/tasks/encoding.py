@@ -1,37 +1,40 @@
-"""Text as token ids, and features of unequal length as one batch. B batch, C classes, L the longest feature."""
+"""Text as token ids, and logits as probabilities, with numpy and tokenizers alone. C classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-import torch.nn.functional as F
+import numpy as np
 from tokenizers import Tokenizer
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from transformers import BertTokenizer
+
+from tinybert.errors import InputError, shorten
 
 NO_LABEL = -1
 """The gold label of an example that has none, which no hard loss counts."""
 
 
-def plain_text_tokenizer(tokenizer: BertTokenizer) -> Tokenizer:
-    """The tokenizer's backend without truncation and padding, for which "[SEP]" in a text is text.
+def copy_backend(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy of the tokenizer without truncation and padding.
 
-    A copy, since these are state of a backend: a tokenizer saved later must not carry what an encoding set.
+    These are state of a tokenizer: one that is saved later must not carry what an encoding set.
     """
-    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend = Tokenizer.from_str(tokenizer.to_str())
     backend.no_truncation()
     backend.no_padding()
-    backend.encode_special_tokens = True
     return backend
 
 
-def encode_texts(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int) -> list[dict]:
+def cls_and_sep(tokenizer: Tokenizer) -> tuple[int, int]:
+    """The ids that stand around a text."""
+    first, last = tokenizer.encode("").ids
+    return first, last
+
+
+def encode_texts(rows: list[dict], *, tokenizer: Tokenizer, max_length: int) -> list[dict]:
     """One feature per row: `row` (its index), `input_ids` and `token_type_ids`, at most max_length tokens.
 
     [CLS] text [SEP], or [CLS] text [SEP] text_pair [SEP]; of a pair that is too long the longer text is cut first.
     """
-    backend = plain_text_tokenizer(tokenizer)
+    backend = copy_backend(tokenizer)
     backend.enable_truncation(max_length, strategy="longest_first")
     texts = [row["text"] if row["text_pair"] is None else (row["text"], row["text_pair"]) for row in rows]
     return [
@@ -40,41 +43,28 @@ def encode_texts(rows: list[dict], *, tokenizer: BertTokenizer, max_length: int)
     ]
 
 
-def pad(sequences: Sequence, *, value: float, dtype: torch.dtype) -> Tensor:
-    """Sequences [L_i, ...] (lists or arrays) as one tensor [B, L, ...], with `value` after the end of each."""
-    tensors = [torch.tensor(sequence, dtype=dtype) for sequence in sequences]
-    return pad_sequence(tensors, batch_first=True, padding_value=value)
+def text_row(request: Any) -> dict:
+    """A row without a label: of a text, or of an object with `text`, and `text_pair` for a pair of texts.
+
+    Raises InputError for anything else.
+    """
+    given = {"text": request} if isinstance(request, str) else request
+    read = strings(given, required=("text",), optional=("text_pair",))
+    return {"text": read["text"], "text_pair": read.get("text_pair"), "label": None}
 
 
-def pad_inputs(features: list[dict], *, pad_token_id: int) -> dict[str, Tensor]:
-    """MODEL_INPUTS of the features, each [B, L] int64; the attention mask is 1 at real tokens."""
-    ids, types = ([feature[name] for feature in features] for name in ("input_ids", "token_type_ids"))
-    return {
-        "input_ids": pad(ids, value=pad_token_id, dtype=torch.long),
-        "token_type_ids": pad(types, value=0, dtype=torch.long),
-        "attention_mask": pad([[1] * len(sequence) for sequence in ids], value=0, dtype=torch.long),
-    }
+def strings(request: Any, *, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, str]:
+    """The named strings of an object. Raises InputError where one is missing, or is no string."""
+    if not isinstance(request, Mapping) or not all(isinstance(request.get(name), str) for name in required):
+        raise InputError(f"expected a string for each of {', '.join(required)}, got {shorten(request)}")
+    found = {name: request[name] for name in (*required, *optional) if request.get(name) is not None}
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise InputError(f"{name}: expected a string, got {shorten(value)}")
+    return found
 
 
-def output_logits(outputs: Any) -> Tensor:
-    """The model's logits, [B, C], or [B, L, C] of one that predicts at each token."""
-    return outputs.logits
-
-
-def cross_entropy(logits_NC: Tensor, labels_N: Tensor) -> Tensor:
-    """Cross-entropy to the gold labels, a mean over the examples that have one; 0 where none has."""
-    reduction = "mean" if (labels_N != NO_LABEL).any() else "sum"
-    return F.cross_entropy(logits_NC.float(), labels_N, ignore_index=NO_LABEL, reduction=reduction)
-
-
-def count_examples(labelled_B: Tensor) -> dict[str, Tensor]:
-    """`counts` of a kind whose losses are means over examples; `labelled_B` is True where one has a gold label."""
-    return {"hard": labelled_B.sum(), "soft": torch.ones_like(labelled_B).sum()}
-
-
-def pad_teacher_logits(features: list[dict]) -> dict[str, Tensor]:
-    """`teacher_logits` of the features, [B, C] or [B, L, C] float32; empty where the features have none."""
-    if "teacher_logits" not in features[0]:
-        return {}
-    logits = [feature["teacher_logits"] for feature in features]
-    return {"teacher_logits": pad(logits, value=0.0, dtype=torch.float32)}
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities over the last axis, in float64."""
+    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float64)
+    return exponents / exponents.sum(axis=-1, keepdims=True)

@@ -1,9 +1,10 @@
-"""What a kind of task is: a folder tinybert/tasks/KIND with three modules, one for each Protocol below.
+"""What a kind of task is: a folder tinybert/tasks/KIND with four modules, one for each Protocol below.
 
-rows.py, a TaskRows, reads a source's rows into one table, without torch. model.py, a TaskModel, turns rows into
-batches, batches into losses, and logits into predictions. metrics.py, a TaskMetrics, scores predictions and shows them
-as text, with numpy alone. A new kind is a new folder; its modules are imported by name. They are three because a stage
-depends on the modules that it imports: an edited metric or model prepares no rows again.
+rows.py, a TaskRows, reads a source's rows into one table, without torch. encoding.py, a TaskEncoding, makes of a row
+what a model reads, and of logits a prediction, with numpy and tokenizers alone: it is all that using a model takes.
+model.py, a TaskModel, has the head, batches and losses. metrics.py, a TaskMetrics, scores predictions and shows them as
+text, with numpy. A new kind is a new folder; its modules are imported by name. They are several because a stage depends
+on the modules that it imports: an edited metric or model prepares no rows again.
 
 A row is a dict by the columns of SCHEMA; in an unlabelled row all but INPUTS are None. A feature is one input of the
 model; a row has one, several (windows of a long text) or none. A prediction is what one row gets: a label, a number, a
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from pydantic import BaseModel
+    from tokenizers import Tokenizer
     from torch import Tensor
-    from transformers import BertPreTrainedModel, BertTokenizer
+    from transformers import BertPreTrainedModel
 
 Row = dict[str, Any]
 Feature = dict[str, Any]
@@ -47,6 +49,10 @@ class TaskRows(Protocol):
     @property
     def AUGMENTED(self) -> tuple[str, ...]:
         """Those of INPUTS whose words data augmentation replaces: the text of an answer has to stay in its context."""
+
+    @property
+    def GROUPED(self) -> tuple[str, ...]:
+        """Those of INPUTS that two splits must not share: rows with one context belong together, one question apart."""
 
     @property
     def Columns(self) -> type[BaseModel]:
@@ -70,7 +76,11 @@ class TaskRows(Protocol):
         """The column whose class names, where the source has them, are `names` below; None where there is none."""
 
     def read_row(self, row: Row, *, columns: Any, names: list[str] | None) -> Row:
-        """A source's row as a row of SCHEMA. Raises InputError for a row that no model can learn from."""
+        """A source's row as a row of SCHEMA.
+
+        Raises InputError for a row that no model can learn from, and NoLabel, which is one, where just the label is
+        missing.
+        """
 
     def read_input(self, row: Row, *, columns: Any) -> Row:
         """The INPUTS of a source's row. Raises InputError for a row that no model can learn from."""
@@ -81,9 +91,38 @@ class TaskRows(Protocol):
     def check_row(self, row: Row, *, labels: list[str]) -> None:
         """Raises InputError for a row, of any split, that a model of these labels can never get right."""
 
+    def check_split(self, rows: list[Row]) -> None:
+        """Raises InputError for rows whose labels cannot tell a good model from a bad one."""
+
+
+class TaskEncoding(Protocol):
+    """encoding.py: from rows to token ids, and from logits to predictions. It imports neither torch nor pyarrow."""
+
+    def to_row(self, request: Any, *, tokenizer: Tokenizer) -> Row:
+        """A row without labels, of what a user asks a model. Raises InputError for what is no such question."""
+
+    # *_ beside **encoding leaves a kind free to name its own options: "any further arguments" to a type checker.
+    def encode(
+        self, rows: list[Row], *_: Any, tokenizer: Tokenizer, labels: list[str], **encoding: Any
+    ) -> list[Feature]:
+        """Features with at least `row`, the row's index, `input_ids` and `token_type_ids`. `encoding`: of Encoding."""
+
+    def decode(
+        self, logits: Logits, *_: Any, features: list[Feature], rows: list[Row], labels: list[str], **decoding: Any
+    ) -> list[Prediction]:
+        """One prediction for each row, from one array of logits without padding for each feature, [C] or [L, C]."""
+
+    def results(
+        self, logits: Logits, *_: Any, features: list[Feature], rows: list[Row], labels: list[str], **decoding: Any
+    ) -> list[dict[str, Any]]:
+        """What a user is told of each row of `to_row`: the prediction, with probabilities and places."""
+
+    def class_logits(self, logits: Logits, *, features: list[Feature]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Logits [N, C] and gold class [N] of all that gets one of the classes; None for a kind without classes."""
+
 
 class TaskModel(Protocol):
-    """model.py: encoding, head, losses and decoding."""
+    """model.py: head, batches and losses."""
 
     @property
     def HEAD(self) -> type:
@@ -95,12 +134,6 @@ class TaskModel(Protocol):
 
     def build(self, checkpoint: str | Path, *, labels: list[str], seed: int) -> BertPreTrainedModel:
         """The BERT in a local folder with a head for these labels; a missing head is drawn from `seed`."""
-
-    # *_ beside **encoding leaves a kind free to name its own options: "any further arguments" to a type checker.
-    def encode(
-        self, rows: list[Row], *_: Any, tokenizer: BertTokenizer, labels: list[str], **encoding: Any
-    ) -> list[Feature]:
-        """Features with at least `row`, the row's index, `input_ids` and `token_type_ids`. `encoding`: of Encoding."""
 
     def collate(self, features: list[Feature], *, pad_token_id: int) -> dict[str, Tensor]:
         """A batch: MODEL_INPUTS [B, L], the gold labels, and `teacher_logits` where the features carry them."""
@@ -116,14 +149,6 @@ class TaskModel(Protocol):
 
     def soft_loss(self, logits: Tensor, batch: dict[str, Tensor], *, temperature: float) -> Tensor:
         """The loss to the batch's `teacher_logits`, a scalar that padding does not change."""
-
-    def decode(
-        self, logits: Logits, *_: Any, features: list[Feature], rows: list[Row], labels: list[str], **decoding: Any
-    ) -> list[Prediction]:
-        """One prediction for each row, from one array of logits without padding for each feature, [C] or [L, C]."""
-
-    def class_logits(self, logits: Logits, *, features: list[Feature]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Logits [N, C] and gold class [N] of all that gets one of the classes; None for a kind without classes."""
 
 
 class TaskMetrics(Protocol):

@@ -142,11 +142,12 @@ def test_unlabelled_rows_need_no_label_and_are_counted(project: Path):
     ("splits", "files", "expected"),
     [
         ({"test": "evaluation"}, {"all": PAIRS},
-         "data/mine has no split 'evaluation'; it has train, validation, test"),
+         "data/mine has no split 'evaluation', nor a file of that name; it has train, validation, test"),
         ({}, {"train": PAIRS, "validation": [], "test": PAIRS},
          "data/mine: the split 'validation' has no rows (validation.jsonl)"),
         ({"validation": 0.0001}, {"train": PAIRS, "test": PAIRS},
-         "data/mine: data.splits.validation 0.0001 leaves no validation rows"),
+         "data/mine: data.splits (train train, validation 0.0001, test test) leave no validation rows of 2 to train "
+         "on; rows that share a text, or data.group, stay together"),
         ({}, {}, "data/mine does not exist; this stage depends on it"),
     ],
     ids=["unknown split", "empty split", "too small a share", "no source"],

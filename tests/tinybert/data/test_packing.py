@@ -106,10 +106,16 @@ def test_documents_are_read_only_as_far_as_the_block_needs(monkeypatch):
     assert len(list(documents)) == 99
 
 
+def test_the_share_of_a_token_is_counted_over_all_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "BLOCKS_PER_CHUNK", 2)
+    np.save(tmp_path / "a.npy", np.array([[1, 7], [7, 7], [1, 2]], np.uint16))
+    assert packing.token_share(tmp_path / "a.npy", 7) == 0.5
+
+
 def test_texts_are_tokenized_and_packed_whatever_the_size_of_a_batch(monkeypatch):
     tokenizer = build_tokenizer([*SPECIAL_TOKENS, "a", "b", "##b"], lowercase=True, max_length=64)
-    texts = ["A ab [MASK]", "b " * 9, "abb a"] * 20
-    ids = [tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"] for text in texts]
+    texts = ["A ab [MASK]", "b " * 9, "abb a"] * 30
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     expected = np.concatenate(list(pack(ids, cls_id=2, sep_id=3, dtype=np.dtype(np.uint16), sequence_length=8)))
     monkeypatch.setattr(packing, "TEXTS_PER_BATCH", 7)
     blocks = pack_texts(texts, tokenizer=tokenizer, sequence_length=8)

@@ -57,12 +57,13 @@ def test_the_vocabulary_is_the_one_of_the_slow_and_obvious_trainer_whatever_the_
         assert trained == obvious_vocabulary(words, vocab_size=vocab_size, min_frequency=min_frequency)
 
 
-def test_a_vocabulary_worked_by_hand():
+def test_a_vocabulary_worked_by_hand(monkeypatch: pytest.MonkeyPatch):
     # a ##b: 5, ##b ##b: 2 (once in abb, 2 times), then ab ##b: 2
     words = {"ab": 3, "abb": 2}
     expected = [*SPECIAL_TOKENS, "a", "b", "##a", "##b", "ab", "abb"]
     assert train_vocabulary(words, vocab_size=100, min_frequency=1) == expected
     assert train_vocabulary(words, vocab_size=100, min_frequency=3) == expected[:-1]
+    monkeypatch.setattr(wordpiece, "ALPHABET", 0.9)
     assert train_vocabulary(words, vocab_size=10, min_frequency=1) == expected[:-1]
 
 
@@ -99,15 +100,22 @@ def test_only_characters_that_can_stand_inside_a_word_are_continuations():
 def test_words_that_are_too_long_or_have_a_rare_character_teach_nothing():
     letters = [*SPECIAL_TOKENS, "a", "b", "##a", "##b"]
     words = {"ab": 5, "xb": 4, "ba": 3}
-    rare = train_vocabulary(words, vocab_size=100, min_frequency=1, max_characters=2)
-    assert rare == [*letters, "ab", "ba"]
+    assert train_vocabulary(words, vocab_size=13, min_frequency=1) == [*letters, "ab", "ba"]  # 9.75 leave room for 4
     assert train_vocabulary({"ab": 1, "c" * 101: 9}, vocab_size=100, min_frequency=1) == [*letters, "ab"]
+
+
+def test_the_alphabet_takes_as_much_of_the_vocabulary_as_a_script_needs():
+    chinese = {chr(0x4E00 + n): 3000 - n for n in range(3000)}  # one entry a character, two of a letter
+    vocabulary = train_vocabulary(chinese | {"ab": 1}, vocab_size=4096, min_frequency=1)
+    assert {*chinese, "a", "##b", "ab"} < {*vocabulary}
+    small = train_vocabulary(chinese, vocab_size=100, min_frequency=1)
+    assert small == [*SPECIAL_TOKENS, *sorted(chinese)[:70]]
 
 
 def test_texts_without_words_and_a_vocabulary_smaller_than_the_alphabet_are_refused():
     with pytest.raises(InputError, match="no word"):
         train_vocabulary(count_words(["", " \n "], lowercase=True), vocab_size=100, min_frequency=1)
-    with pytest.raises(InputError, match="vocab_size is 8, .* 2 characters .* already take 9 entries"):
+    with pytest.raises(InputError, match="vocab_size is 8, which leaves no room for characters"):
         train_vocabulary({"ab": 1}, vocab_size=8, min_frequency=1)
 
 

@@ -25,9 +25,7 @@ OPTIONS: dict[str, Any] = {"copies": 3, "probability": 0.5, "candidates": 4, "se
 
 @pytest.fixture
 def tokenizer() -> BertTokenizer:
-    tokenizer = build_tokenizer(PIECES, lowercase=True, max_length=40)
-    tokenizer.backend_tokenizer.encode_special_tokens = True
-    return tokenizer
+    return build_tokenizer(PIECES, lowercase=True, max_length=40)
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ import torch
 from transformers import BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification
 
 from tests import tiny_bert
-from tinybert.export.convert import OPSET, write_float32, write_int8
+from tinybert.export import int8
+from tinybert.export.convert import OPSET, write_float32
+from tinybert.export.int8 import fuse, matrices, sensitive, write_int8, write_variants
 from tinybert.export.runtime import OnnxModel
 from tinybert.model.inputs import MODEL_INPUTS
 
@@ -66,6 +68,34 @@ def test_int8_is_near_the_model(exported: tuple[Any, Path], lengths: tuple[int, 
     actual = outputs(OnnxModel(folder / "model_int8.onnx", threads=1), batch(*lengths))
     expected = outputs(model, batch(*lengths))
     assert (actual - expected).square().mean() < 0.02 * expected.square().mean()
+
+
+def test_a_more_careful_variant_is_nearer_to_the_model(exported: tuple[Any, Path], tmp_path: Path) -> None:
+    model, _ = exported
+    inputs = batch(30, 17, 9, 25, 3, 8, 14)
+    expected = outputs(model, inputs)
+
+    def error(file: Path) -> float:
+        return (outputs(OnnxModel(file, threads=1), inputs) - expected).square().mean().item()
+
+    errors = {name: error(file) for name, file in write_variants(model, tmp_path, error=error)}
+    assert [*errors] == ["all", "mixed", "weights"]
+    assert errors["all"] > errors["mixed"] > 0 < errors["weights"] < 0.01 * expected.square().mean()
+
+
+def test_the_most_sensitive_matrices_are_those_that_alone_move_the_logits_most(
+    exported: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, left = fuse(exported[0]), list[str]()
+    names = matrices(graph)
+    assert len(names) == len({*names}) >= 3 + 4 * 2 + 1  # tables, matrices of layers, head
+
+    def only_one(graph: Any, file: Path, *, in_float: Any) -> None:
+        left.append(*({*names} - in_float))
+
+    monkeypatch.setattr(int8, "quantize", only_one)
+    assert sensitive(graph, error=lambda _: names.index(left[-1])) == names[-1 : -1 - -(-len(names) // 4) : -1]
+    assert left == names
 
 
 def test_the_fused_attention_ignores_padding(exported: tuple[Any, Path]) -> None:

@@ -1,6 +1,9 @@
 """Latency is measured in turn, and load time and memory in a process of its own, for all variants of two models."""
 
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from tests.tiny_bert import CONFIG
 from tinybert.export import latency
-from tinybert.export.convert import write_float32, write_int8
-from tinybert.export.latency import REFERENCE, Variant, Variants, random_inputs
+from tinybert.export.convert import write_float32
+from tinybert.export.int8 import write_int8
+from tinybert.export.latency import REFERENCE, Timed, Variant, Variants, random_inputs
+from tinybert.export.load import Clock, is_disturbed, now
 from tinybert.export.probe import load_torch, probe
 
 INT8 = Variant("student_int8", "onnxruntime", "int8")
@@ -21,15 +26,57 @@ TWO: Variants = {REFERENCE: lambda inputs: None, INT8: lambda inputs: None}
 
 def test_every_call_has_its_turn_in_every_round() -> None:
     order: list[str] = []
-    seconds = latency.interleaved({name: lambda name=name: order.append(name) for name in ("a", "b", "c")}, rounds=4)
+    seconds, _ = latency.interleaved({name: lambda name=name: order.append(name) for name in ("a", "b", "c")}, rounds=4)
     assert order == ["a", "a", "b", "b", "c", "c"] * 4
     assert {name: len(times) for name, times in seconds.items()} == {"a": 4, "b": 4, "c": 4}
 
 
 def test_the_first_call_of_a_turn_is_not_timed() -> None:
     waits = iter([0.2, 0.0] * 3)
-    seconds = latency.interleaved({"only": lambda: time.sleep(next(waits))}, rounds=3)
+    seconds, _ = latency.interleaved({"only": lambda: time.sleep(next(waits))}, rounds=3)
     assert 0 <= seconds["only"].min() and seconds["only"].max() < 0.2
+
+
+def clocks(*disturbed: bool) -> Iterator[Clock]:
+    """Two moments for each round, a second apart."""
+    for other in disturbed:
+        yield Clock(0.0, 0.0, 0, 0.0)
+        yield Clock(1.0, 1.0, 100 * other, 1.0 + other)
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, *disturbed: bool, rounds: int, patience: float = 9.0) -> Timed[str]:
+    moments = clocks(*disturbed)
+    monkeypatch.setattr(latency, "now", lambda: next(moments))
+    monkeypatch.setattr(latency, "PAUSE", 0.0)
+    return latency.interleaved({"only": lambda: None}, rounds=rounds, patience=patience)
+
+
+def test_a_round_in_which_others_take_part_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, busy = timed(monkeypatch, True, False, False, True, False, rounds=3)
+    assert (len(seconds["only"]), busy) == (3, False)
+
+
+def test_times_are_busy_where_most_rounds_stay_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, busy = timed(monkeypatch, True, False, True, True, rounds=4, patience=0.0)
+    assert (len(seconds["only"]), busy) == (4, True)
+
+
+def test_others_disturb_who_interrupt_and_compute() -> None:
+    start = Clock(0.0, 5.0, 7, 100.0)
+    assert is_disturbed(start, Clock(2.0, 7.0, 27, 103.0))
+    assert not is_disturbed(start, Clock(2.0, 7.0, 8, 103.0))  # on other cores
+    assert not is_disturbed(start, Clock(2.0, 7.0, 27, 102.1))  # interrupted by nobody else's work
+    assert is_disturbed(Clock(0.0, 5.0, 7, None), Clock(2.0, 7.0, 27, None))
+
+
+def test_the_work_of_others_is_seen() -> None:
+    start = now()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        time.sleep(1.0)
+        end = now()
+        other.kill()
+    assert start.everyone is not None and end.everyone is not None
+    assert end.everyone - start.everyone > 0.3
 
 
 def test_the_summary_is_in_milliseconds() -> None:
@@ -45,9 +92,10 @@ def test_a_speed_up_is_the_median_of_the_ratios_of_each_round() -> None:
 def seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The int8 student takes a millisecond for each token and sequence, and half as long in batches of 8."""
 
-    def time_variants(variants: Variants, *, batch_size: int, length: int, **_: Any) -> dict[Variant, np.ndarray]:
+    def time_variants(variants: Variants, *, batch_size: int, length: int, **_: Any) -> Timed[Variant]:
         whole = batch_size * length / 1000
-        return {REFERENCE: np.full(3, 4 * whole), INT8: np.full(3, whole / (2 if batch_size == 8 else 1))}
+        times = {REFERENCE: np.full(3, 4 * whole), INT8: np.full(3, whole / (2 if batch_size == 8 else 1))}
+        return Timed(times, length == 16)
 
     monkeypatch.setattr(latency, "time_variants", time_variants)
 
@@ -59,6 +107,7 @@ def test_latency_is_of_one_sequence_at_each_length() -> None:
         *(("teacher", 16, 64.0, 1.0), ("student_int8", 16, 16.0, 4.0)),
         *(("teacher", 32, 128.0, 1.0), ("student_int8", 32, 32.0, 4.0)),
     ]
+    assert [row["busy"] for row in rows] == [True, True, False, False]
     assert rows[1]["runtime"] == "onnxruntime" and rows[1]["precision"] == "int8" and rows[1]["batch_size"] == 1
 
 

@@ -10,10 +10,17 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertForTokenClassification, BertModel
 
-from tests.tiny_bert import CONFIG, same_weights
+from tests.tiny_bert import CONFIG, INPUTS, same_weights
 from tinybert.errors import InputError
 from tinybert.model import checkpoint
-from tinybert.model.checkpoint import has_mlm_head, label_config, load_checkpoint, load_with_head, save
+from tinybert.model.checkpoint import (
+    double_token_type,
+    has_mlm_head,
+    label_config,
+    load_checkpoint,
+    load_with_head,
+    save,
+)
 from tinybert.model.initialization import random_bert
 
 WEIGHTS = "model.safetensors"
@@ -35,6 +42,20 @@ def test_a_checkpoint_in_half_precision_becomes_float32(teacher: BertForPreTrain
     loaded = load_checkpoint(tmp_path)
     assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
     assert same_weights(loaded, teacher.float())
+
+
+def test_a_second_token_type_changes_no_output(config: BertConfig, tmp_path: Path):
+    config.type_vocab_size = 1
+    torch.manual_seed(1)
+    model = BertForPreTraining(config).eval()
+    before = model(**INPUTS).seq_relationship_logits
+    double_token_type(model)
+    save(model, tmp_path)
+    loaded = load_checkpoint(tmp_path).eval()
+    assert loaded.config.type_vocab_size == 2
+    for token_type in (0, 1):
+        types = torch.full_like(INPUTS["input_ids"], token_type)
+        assert torch.equal(loaded(**INPUTS, token_type_ids=types).seq_relationship_logits, before)
 
 
 def test_heads_that_are_missing_are_drawn_from_the_seed(config: BertConfig, tmp_path: Path):

@@ -50,6 +50,7 @@ def configure(folder: Path, **changes: Any) -> None:
         ({"hidden_act": "os.system"}, ": the checkpoint cannot be loaded: KeyError: "),
         ({"is_decoder": True}, "config.json: is_decoder is True, expected an encoder, without it"),
         ({"add_cross_attention": 1}, "config.json: add_cross_attention is 1, expected an encoder"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key', expected 'absolute'"),
         ({"model_type": "roberta"}, "config.json: model_type is 'roberta', expected 'bert'"),
         ({"layer_norm_eps": "x"}, "config.json: layer_norm_eps is 'x', expected a number above 0 and below 1"),
     ],
@@ -97,6 +98,15 @@ def test_weights_that_are_cut_off_or_claim_more_bytes_than_there_are_are_refused
     for content in (*claims, b"", whole[:5], whole[: len(whole) // 2], whole[:-99]):
         (folder / WEIGHTS).write_bytes(content)
         assert refusal(folder).startswith(f"{folder}/{WEIGHTS}: the weights cannot be read: ")
+
+
+def test_a_weight_of_the_encoder_that_would_not_be_used_is_named(folder: Path):
+    weights = load_file(folder / WEIGHTS)
+    name = "bert.encoder.layer.0.attention.self.distance_embedding.weight"
+    save_file(weights | {name: torch.zeros(3), "qa.weight": torch.zeros(3)}, folder / WEIGHTS, {"format": "pt"})
+    assert refusal(folder).endswith(
+        f": 1 weights of the encoder are none of BERT's and would not be used, the first is {name}"
+    )
 
 
 def test_weights_that_are_missing_or_of_another_shape_are_named(folder: Path):

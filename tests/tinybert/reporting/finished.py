@@ -45,7 +45,7 @@ def finish(folder: Path, p: Parameters) -> None:
     for student in p.students:
         _distill(folder / "reports/distill" / student)
     for task, section in p.tasks.items():
-        for part, numbers in resolve(section, p.finetuning).items():
+        for part, numbers in resolve(section, p.finetuning, p.sources).items():
             write_json(folder / "plan/tasks" / task / f"{part}.json", numbers)
         reports = folder / "reports/tasks" / task
         _curve(reports / "teacher/curve.tsv", LOSSES["teacher"], validated=True)

@@ -9,7 +9,8 @@ from huggingface_hub import ModelCard
 from huggingface_hub.utils import logging
 
 from benchmarks.clones import ENVIRONMENT
-from stages.report import Parameters, source_of
+from stages.parameters.tasks import Splits, resolve
+from stages.report import Parameters
 from tests.readme import command
 from tests.tinybert.reporting.finished import evaluated
 from tests.tinybert.reporting.test_results import results
@@ -26,13 +27,14 @@ def quiet() -> None:
 
 
 def student_card(
-    source: dict[str, str | None], *, student: str = "small", on_corpus: bool = True, on_task: bool = True
-) -> ModelCard:
+    source: dict[str, str | None], *, student: str = "small", on_corpus: bool = True, on_task: bool = True,
+    has_int8: bool = True,
+) -> ModelCard:  # fmt: skip
     """The card of one of two students."""
     metrics, models = evaluated("library", "accuracy", student=student), headline(results("small", "tiny"))
     return ModelCard(
         card("library", student, metric="accuracy", evaluated=metrics, models=models, source=source, split="test",
-             max_length=128, length=64, on_corpus=on_corpus, on_task=on_task)
+             max_length=128, length=64, on_corpus=on_corpus, on_task=on_task, has_int8=has_int8, has_pipeline=True)
     )  # fmt: skip
 
 
@@ -55,6 +57,8 @@ def test_its_text_has_sizes_scores_with_intervals_usage_and_training() -> None:
     assert "AutoModelForSequenceClassification.from_pretrained(folder)" in text
     assert "per sequence of 64 tokens" in text
     assert "{{" not in text
+    assert 'pipeline("text-classification", "NAME")' in text and "`onnx/model_quantized.onnx`" in text
+    assert "no int8 file" in student_card(HUB, has_int8=False).text
     assert "then distilled from its teacher on unlabelled text and on this task." in text
     assert "then fine-tuned on this task's labels." in student_card(HUB, on_corpus=False, on_task=False).text
 
@@ -67,9 +71,11 @@ def test_each_student_has_a_card_with_its_own_models_and_scores() -> None:
 
 
 def test_the_card_of_onnx_files_has_scores_and_sizes_and_is_read_by_the_hub() -> None:
-    export = {"metric": "f1", "max_logit_diff": 2e-6, "scores": {"torch": 0.64519, "int8": 0.65}}
+    int8 = {"variant": "all", "torch": 0.64519, "int8": 0.65, "drop_at_least": -0.01, "accepted": True}
+    export = {"metric": "f1", "max_logit_diff": 2e-6, "int8": [int8]}
     sizes = {"model.onnx": 6_100_000, "model_int8.onnx": 1_720_000}
-    shown = ModelCard(onnx_card("entities-small", export, sizes=sizes, rows=1000))
+    contents = {"model.onnx": "float32, standard operators", "model_int8.onnx": "int8"}
+    shown = ModelCard(onnx_card("entities-small", export, sizes=sizes, contents=contents, rows=1000))
     assert shown.data.to_dict()["library_name"] == "onnx"
     assert "on the 1000 validation rows" in shown.text
     assert "| `model.onnx` | 0.6452 | 6,100,000 | float32, standard operators |" in shown.text
@@ -83,24 +89,26 @@ def test_local_data_is_named_without_a_repository() -> None:
     assert "evaluated on `reviews`." in shown.text
 
 
-def test_every_task_and_student_has_one(reported_two: Path, two_students: Parameters) -> None:
-    cards = {file.parent.relative_to(reported_two / "reports/cards") for file in reported_two.rglob("README.md")}
-    assert cards == {Path(task, student) for task in two_students.tasks for student in two_students.students}
-
-
-@pytest.mark.parametrize("place", ["models/tasks", "reports/cards"])
-def test_the_readmes_commands_for_publishing_are_those_of_the_hub(place: str, tmp_path: Path) -> None:
-    upload = command(f"hf upload NAME {place}")
-    (tmp_path / upload[3]).parent.mkdir(parents=True)
-    (tmp_path / upload[3]).write_text("a file")
+def test_the_readmes_command_for_publishing_is_the_hubs(tmp_path: Path) -> None:
+    upload = command("hf upload NAME models/release")
+    (tmp_path / upload[3]).mkdir(parents=True)
+    (tmp_path / upload[3] / "config.json").write_text("a file")
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_none", "HF_HUB_OFFLINE": "0"}
     done = subprocess.run(upload, cwd=tmp_path, env=ENVIRONMENT | nowhere, capture_output=True, text=True)
     assert (done.returncode, "ConnectError" in done.stderr) == (1, True), done.stderr
 
 
-def test_repository_and_revision_of_the_data_are_those_of_params_yaml(parameters: Parameters) -> None:
+def test_repository_revision_and_split_of_the_data_are_those_of_params_yaml(parameters: Parameters) -> None:
     options = {"repository": "nyu-mll/glue", "type": "dataset", "revision": "0" * 40}
     source = parameters.sources["documentation"].model_copy(update={"kind": "hub", "options": options})
-    changed = parameters.model_copy(update={"sources": {"glue": source}})
-    assert source_of(changed, "data/raw/glue/sst2") == HUB
-    assert source_of(changed, "data/raw/mine.csv") == {"name": "mine.csv", "repository": None, "revision": None}
+
+    def origin(path: str, **splits: Any) -> dict[str, Any]:
+        task = parameters.tasks["library"]
+        data = task.data.model_copy(update={"source": path, "splits": Splits(**splits)})
+        return resolve(task.model_copy(update={"data": data}), parameters.finetuning, {"glue": source})["origin"][
+            "origin"
+        ]
+
+    assert origin("data/raw/glue/sst2", test="dev") == HUB | {"split": "dev"}
+    local = {"name": "mine.csv", "split": "0.1 of train", "repository": None, "revision": None}
+    assert origin("data/raw/mine.csv", test=0.1) == local

@@ -17,7 +17,7 @@ from tests.tinybert.reporting.finished import HOSTILE
 
 pytestmark = pytest.mark.dvc
 
-KEPT = ("metrics", "speed", "curves", "confusion", "sizes.tsv", "machines.json", "cards")
+KEPT = ("metrics", "speed", "curves", "confusion", "sizes.tsv", "machines.json")
 TASKS = ("answers", "entities", "library")
 
 

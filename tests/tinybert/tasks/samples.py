@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinybert.tasks.classification import metrics as classification
+from tinybert.tasks.multilabel import metrics as multilabel
 from tinybert.tasks.ner import metrics as ner
 from tinybert.tasks.protocol import TaskMetrics
 from tinybert.tasks.qa import metrics as qa
@@ -29,6 +30,17 @@ def _classes(chance: random.Random, labels: list[str]) -> Sample:
     rows = [{"text": f"row {n}", "text_pair": None, "label": chance.choice(labels)} for n in range(ROWS)]
     predictions = [row["label"] if chance.random() < 0.6 else chance.choice(labels) for row in rows]
     return Sample(classification, predictions, rows, labels)
+
+
+def _label_sets(chance: random.Random) -> Sample:
+    labels = ["a", "b", "c"]
+
+    def some() -> list[str]:
+        return [label for label in labels if chance.random() < 0.4]
+
+    rows = [{"text": f"row {n}", "text_pair": None, "labels": some()} for n in range(ROWS)]
+    predictions = [row["labels"] if chance.random() < 0.6 else some() for row in rows]
+    return Sample(multilabel, predictions, rows, labels)
 
 
 def _tags(chance: random.Random) -> Sample:
@@ -58,14 +70,15 @@ def _numbers(chance: random.Random) -> Sample:
 MAKERS: dict[str, Callable[[random.Random], Sample]] = {
     "classification": lambda chance: _classes(chance, ["a", "b", "c", "d"]),
     "classification of two": lambda chance: _classes(chance, ["no", "yes"]),
+    "multilabel": _label_sets,
     "ner": _tags,
     "qa": _answers,
     "regression": _numbers,
 }
 """By kind, which is the first word."""
 METRICS = {
-    "classification": ("accuracy", "f1_macro", "matthews"), "classification of two": ("f1",), "ner": ner.NAMES,
-    "qa": qa.NAMES, "regression": (*regression.NAMES, "mse"),
+    "classification": ("accuracy", "f1_macro", "matthews"), "classification of two": ("f1",),
+    "multilabel": multilabel.NAMES, "ner": ner.NAMES, "qa": qa.NAMES, "regression": (*regression.NAMES, "mse"),
 }  # fmt: skip
 CASES = [(case, metric) for case, metrics in METRICS.items() for metric in metrics]
 """Every kind with every metric."""

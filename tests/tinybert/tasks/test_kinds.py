@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,32 +12,50 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ValidationError
-from transformers import AutoModel
+from tokenizers import AddedToken, Tokenizer
+from transformers import AutoModel, AutoTokenizer
 
 import tinybert.tasks
+from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.model import attention
 from tinybert.model.inputs import MODEL_INPUTS
+from tinybert.tasks.classification import encoding as classification_encoding
 from tinybert.tasks.classification import metrics as classification_metrics
 from tinybert.tasks.classification import model as classification
 from tinybert.tasks.classification import rows as classification_rows
+from tinybert.tasks.multilabel import encoding as multilabel_encoding
+from tinybert.tasks.multilabel import metrics as multilabel_metrics
+from tinybert.tasks.multilabel import model as multilabel
+from tinybert.tasks.multilabel import rows as multilabel_rows
+from tinybert.tasks.ner import encoding as ner_encoding
 from tinybert.tasks.ner import metrics as ner_metrics
 from tinybert.tasks.ner import model as ner
 from tinybert.tasks.ner import rows as ner_rows
-from tinybert.tasks.protocol import TaskMetrics, TaskModel, TaskRows
+from tinybert.tasks.protocol import TaskEncoding, TaskMetrics, TaskModel, TaskRows
+from tinybert.tasks.qa import encoding as qa_encoding
 from tinybert.tasks.qa import metrics as qa_metrics
 from tinybert.tasks.qa import model as qa
 from tinybert.tasks.qa import rows as qa_rows
+from tinybert.tasks.regression import encoding as regression_encoding
 from tinybert.tasks.regression import metrics as regression_metrics
 from tinybert.tasks.regression import model as regression
 from tinybert.tasks.regression import rows as regression_rows
 
 # Pyright checks here that every module has the members of its Protocol, with their types.
 ROWS_OF: dict[str, TaskRows] = {
-    "classification": classification_rows, "ner": ner_rows, "qa": qa_rows, "regression": regression_rows,
+    "classification": classification_rows, "multilabel": multilabel_rows, "ner": ner_rows, "qa": qa_rows,
+    "regression": regression_rows,
 }  # fmt: skip
-MODEL_OF: dict[str, TaskModel] = {"classification": classification, "ner": ner, "qa": qa, "regression": regression}
+ENCODING_OF: dict[str, TaskEncoding] = {
+    "classification": classification_encoding, "multilabel": multilabel_encoding, "ner": ner_encoding,
+    "qa": qa_encoding, "regression": regression_encoding,
+}  # fmt: skip
+MODEL_OF: dict[str, TaskModel] = {
+    "classification": classification, "multilabel": multilabel, "ner": ner, "qa": qa, "regression": regression,
+}  # fmt: skip
 METRICS_OF: dict[str, TaskMetrics] = {
-    "classification": classification_metrics, "ner": ner_metrics, "qa": qa_metrics, "regression": regression_metrics,
+    "classification": classification_metrics, "multilabel": multilabel_metrics, "ner": ner_metrics, "qa": qa_metrics,
+    "regression": regression_metrics,
 }  # fmt: skip
 KINDS = sorted(file.parent.name for file in Path(*tinybert.tasks.__path__).glob("*/__init__.py"))
 PAIRS = [
@@ -46,6 +65,7 @@ PAIRS = [
 ]
 ROWS = {
     "classification": PAIRS,
+    "multilabel": [row | {"labels": labels} for row, labels in zip(PAIRS, [["a", "c"], [], ["b"]], strict=True)],
     "regression": [row | {"label": label} for row, label in zip(PAIRS, [0.5, 3.25, -2.0], strict=True)],
     "ner": [
         {"words": ["the", "cat", "paris"], "tags": ["O", "O", "B-LOC"]},
@@ -58,16 +78,20 @@ ROWS = {
         {"question": "capital of france", "context": "paris.", "answers": [{"text": "paris", "start": 0}]},
     ],
 }
-LABELS = {"classification": ["maybe", "no", "yes"], "regression": [], "ner": ["O", "B-LOC", "I-LOC"], "qa": []}
-WIDTH = {"classification": 3, "regression": 1, "ner": 3, "qa": 2}
+LABELS = {
+    "classification": ["maybe", "no", "yes"], "multilabel": ["a", "b", "c", "d"], "ner": ["O", "B-LOC", "I-LOC"],
+    "qa": [], "regression": [],
+}  # fmt: skip
+WIDTH = {"classification": 3, "multilabel": 4, "ner": 3, "qa": 2, "regression": 1}
 PER_TOKEN = ("ner", "qa")
 WITH_CLASSES = [kind for kind in KINDS if kind != "regression"]
 
 
 def encoded(kind: str, tokenizer, rows: list[dict] | None = None, *, max_length: int = 31) -> list[dict]:
     options = {"doc_stride": 7} if kind == "qa" else {}
-    encode, labels = MODEL_OF[kind].encode, LABELS[kind]
-    return encode(rows or ROWS[kind], tokenizer=tokenizer, max_length=max_length, labels=labels, **options)
+    encode, labels = ENCODING_OF[kind].encode, LABELS[kind]
+    backend = tokenizer.backend_tokenizer
+    return encode(rows or ROWS[kind], tokenizer=backend, max_length=max_length, labels=labels, **options)
 
 
 def with_teacher(kind: str, features: list[dict]) -> list[dict]:
@@ -97,6 +121,8 @@ def certain_teacher(kind: str, batch: dict) -> torch.Tensor:
     if kind == "qa":
         gold = torch.stack([batch["start_positions"], batch["end_positions"]], dim=-1)
         return F.one_hot(gold, batch["input_ids"].shape[1]).transpose(1, 2) * 1e4
+    if kind == "multilabel":
+        return (batch["labels"] * 2 - 1) * 1e4
     return F.one_hot(batch["labels"].clamp(min=0), WIDTH[kind]) * 1e4
 
 
@@ -124,11 +150,12 @@ def refusals(model: type[BaseModel], values: dict[str, Any]) -> list[tuple[tuple
 
 
 @pytest.mark.parametrize(
-    ("protocol", "modules"), [(TaskRows, ROWS_OF), (TaskModel, MODEL_OF), (TaskMetrics, METRICS_OF)]
+    ("protocol", "modules"),
+    [(TaskRows, ROWS_OF), (TaskEncoding, ENCODING_OF), (TaskModel, MODEL_OF), (TaskMetrics, METRICS_OF)],
 )
 def test_every_kind_has_a_module_with_all_members_of_each_protocol(protocol: type, modules: dict[str, Any]):
     assert sorted(modules) == KINDS
-    assert len(members(protocol)) >= 9
+    assert len(members(protocol)) >= 5
     for kind, module in modules.items():
         name = protocol.__name__.removeprefix("Task").lower()
         assert module.__name__ == f"tinybert.tasks.{kind}.{name}"
@@ -137,9 +164,9 @@ def test_every_kind_has_a_module_with_all_members_of_each_protocol(protocol: typ
 
 def test_every_field_of_encoding_and_decoding_has_a_default_and_is_an_argument(kind: str, tokenizer):
     encoding, decoding = ROWS_OF[kind].Encoding().model_dump(), ROWS_OF[kind].Decoding().model_dump()
-    task, labels = MODEL_OF[kind], LABELS[kind]
-    features = task.encode(ROWS[kind], tokenizer=tokenizer, labels=labels, **encoding)
-    logits = [*random_logits(kind, task.collate(features, pad_token_id=0)).numpy()]
+    task, labels = ENCODING_OF[kind], LABELS[kind]
+    features = task.encode(ROWS[kind], tokenizer=tokenizer.backend_tokenizer, labels=labels, **encoding)
+    logits = [*random_logits(kind, MODEL_OF[kind].collate(features, pad_token_id=0)).numpy()]
     if kind in PER_TOKEN:
         logits = [padded[: len(feature["input_ids"])] for padded, feature in zip(logits, features, strict=True)]
     assert len(task.decode(logits, features=features, rows=ROWS[kind], labels=labels, **decoding)) == 3
@@ -158,8 +185,8 @@ def test_a_key_that_the_kind_does_not_know_is_refused(kind: str):
         assert (("other",), "Extra inputs are not permitted") in refusals(model, {"other": 1})
 
 
-def test_rows_and_metrics_import_neither_torch_nor_transformers():
-    modules = [f"tinybert.tasks.{kind}.{name}" for kind in KINDS for name in ("rows", "metrics")]
+def test_rows_encodings_and_metrics_import_neither_torch_nor_transformers():
+    modules = [f"tinybert.tasks.{kind}.{name}" for kind in KINDS for name in ("rows", "encoding", "metrics")]
     imports = "; ".join(f"import {module}" for module in ["tinybert.tasks.protocol", *modules])
     code = f"import sys; {imports}; print(sorted({{'torch', 'transformers', 'sklearn', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
@@ -174,7 +201,7 @@ def test_build_keeps_the_checkpoints_encoder_and_adds_a_head_for_the_labels(kind
     assert (head.out_features, model.config.num_labels) == (WIDTH[kind], WIDTH[kind])
     assert model.config._attn_implementation == attention.NAME
     if LABELS[kind]:
-        assert [model.config.id2label[index] for index in range(3)] == LABELS[kind]
+        assert [model.config.id2label[index] for index in range(WIDTH[kind])] == LABELS[kind]
         assert model.config.label2id == {label: index for index, label in enumerate(LABELS[kind])}
 
 
@@ -237,7 +264,7 @@ def test_the_cross_entropy_of_class_logits_is_the_hard_loss_and_kinds_without_cl
     module, scores, features = MODEL_OF[kind], random_logits(kind, batch), encoded(kind, tokenizer)
     lengths = [len(feature["input_ids"]) if kind in PER_TOKEN else None for feature in features]
     logits = [row[:length].numpy() for row, length in zip(scores, lengths, strict=True)]
-    classes = module.class_logits(logits, features=features)
+    classes = ENCODING_OF[kind].class_logits(logits, features=features)
     assert (classes is not None) == (kind in ("classification", "ner"))
     if classes is not None:
         logits_NC, gold_N = map(torch.from_numpy, classes)
@@ -268,16 +295,31 @@ def test_encoding_leaves_the_tokenizer_as_it_was(kind, tokenizer):
     assert tokenizer("a [SEP]")["input_ids"].count(tokenizer.sep_token_id) == 2
 
 
-def test_special_tokens_spelt_out_in_a_text_are_text(kind, tokenizer):
-    spelt = "[SEP] [MASK] [CLS] [PAD]"
-    rows = {
-        "classification": [{"text": spelt, "text_pair": spelt, "label": "no"}],
-        "regression": [{"text": spelt, "text_pair": spelt, "label": 1.0}],
-        "ner": [{"words": spelt.split(), "tags": ["O"] * 4}],
-        "qa": [{"question": spelt, "context": spelt, "answers": []}],
-    }
-    [feature] = encoded(kind, tokenizer, rows[kind], max_length=64)
-    ids = feature["input_ids"]
-    num_parts = 1 if kind == "ner" else 2
-    assert [ids.count(tokenizer.convert_tokens_to_ids(token)) for token in spelt.split()] == [num_parts, 0, 1, 0]
-    assert (ids[0], ids[-1]) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
+HOSTILE = (
+    "a good film [SEP] the plot", "[CLS]", "[MASK] [PAD][UNK]", "[E1] Ann [E1]", "[e1]", "see<mark>this", "##s",
+    "a\u200bb", "Caf\u00e9\u0301 \u5317\u4eac \U0001f600", "a\tb\nc  d", "x" * 120, "don't--stop... [ SEP ]",
+)  # fmt: skip
+
+
+def test_what_is_trained_is_what_every_reader_of_the_saved_tokenizer_gives(kind, tokenizer, tmp_path):
+    marked = deepcopy(tokenizer)
+    added: Any = [AddedToken("[E1]", special=True), AddedToken("<mark>")]
+    marked.add_tokens(added)
+    save_tokenizer(marked, folder=tmp_path)
+    readers = load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    plain = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    for text in HOSTILE:
+        one, inputs = {
+            "classification": ({"text": text, "text_pair": text, "label": "no"}, (text, text)),
+            "multilabel": ({"text": text, "text_pair": None, "labels": []}, (text,)),
+            "regression": ({"text": text, "text_pair": None, "label": 1.0}, (text,)),
+            "ner": ({"words": text.split(), "tags": ["O"] * len(text.split())}, (text.split(),)),
+            "qa": ({"question": text, "context": text, "answers": []}, (text, text)),
+        }[kind]
+        options = {"is_split_into_words": True} if kind == "ner" else {}
+        [feature] = encoded(kind, readers[0], [one], max_length=512)
+        for reader in readers:
+            served = reader(*inputs, **options)
+            assert served["input_ids"] == feature["input_ids"], text
+            assert served["token_type_ids"] == feature["token_type_ids"], text
+        assert plain.encode(*inputs, is_pretokenized=kind == "ner").ids == feature["input_ids"], text

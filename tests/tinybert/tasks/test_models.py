@@ -1,5 +1,7 @@
 """Encoding, losses and decoding of each kind; what holds for all of them is in test_kinds.py."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tinybert.tasks.test_kinds import refusals
-from tinybert.tasks.classification import model as classification
-from tinybert.tasks.ner import model as ner
-from tinybert.tasks.qa import model as qa
+from tinybert.errors import InputError
+from tinybert.tasks.classification import encoding as classification
+from tinybert.tasks.classification.model import collate as collate_texts
+from tinybert.tasks.multilabel import encoding as multilabel
+from tinybert.tasks.multilabel import model as multilabel_model
+from tinybert.tasks.ner import encoding as ner
+from tinybert.tasks.ner.model import collate as collate_words
+from tinybert.tasks.qa import encoding as qa
 from tinybert.tasks.qa.rows import Encoding
-from tinybert.tasks.regression import model as regression
+from tinybert.tasks.regression import encoding as regression
+from tinybert.tasks.regression import model as regression_model
 
 WORDS = st.lists(st.sampled_from(["cat", "mat", "xylo", "dog", "q", "?", "\u200b"]), max_size=12).map(" ".join)
 FEATURES = [
@@ -22,7 +30,7 @@ FEATURES = [
 
 def encode_texts(*texts: tuple[str, str | None], tokenizer, max_length: int = 9) -> list[dict]:
     rows = [{"text": text, "text_pair": text_pair, "label": "b"} for text, text_pair in texts]
-    return classification.encode(rows, tokenizer=tokenizer, max_length=max_length, labels=["a", "b"])
+    return classification.encode(rows, tokenizer=tokenizer.backend_tokenizer, max_length=max_length, labels=["a", "b"])
 
 
 @settings(max_examples=60, deadline=None)
@@ -45,7 +53,7 @@ def test_single_texts_and_pairs_with_an_empty_text_can_stand_in_one_table(tokeni
 
 
 def test_collate_pads_to_the_longest_of_the_batch():
-    batch = classification.collate(FEATURES, pad_token_id=6)
+    batch = collate_texts(FEATURES, pad_token_id=6)
     assert {name: value.tolist() for name, value in batch.items()} == {
         "input_ids": [[2, 9, 3, 6, 6], [2, 9, 3, 8, 3]],
         "token_type_ids": [[0, 0, 0, 0, 0], [0, 0, 0, 1, 1]],
@@ -56,7 +64,7 @@ def test_collate_pads_to_the_longest_of_the_batch():
 
 
 def test_collate_gives_scores_as_float32():
-    batch = regression.collate([FEATURES[0] | {"label": 1.25, "teacher_logits": [0.5]}], pad_token_id=0)
+    batch = regression_model.collate([FEATURES[0] | {"label": 1.25, "teacher_logits": [0.5]}], pad_token_id=0)
     assert (batch["labels"].dtype, batch["labels"].tolist()) == (torch.float32, [1.25])
     assert batch["teacher_logits"].tolist() == [[0.5]]
 
@@ -64,8 +72,8 @@ def test_collate_gives_scores_as_float32():
 def test_losses_of_scores_are_mean_squared_errors_to_the_gold_and_to_the_teachers():
     batch = {"labels": torch.tensor([1.0, -2.0]), "teacher_logits": torch.tensor([[3.0], [0.5]])}
     scores = torch.tensor([[2.0], [0.0]])
-    assert regression.hard_loss(scores, batch).item() == (1.0 + 4.0) / 2
-    assert regression.soft_loss(scores, batch, temperature=7.0).item() == (1.0 + 0.25) / 2
+    assert regression_model.hard_loss(scores, batch).item() == (1.0 + 4.0) / 2
+    assert regression_model.soft_loss(scores, batch, temperature=7.0).item() == (1.0 + 0.25) / 2
 
 
 def test_decode_gives_the_best_label_or_the_score_in_the_rows_order_whatever_the_features_order():
@@ -74,6 +82,32 @@ def test_decode_gives_the_best_label_or_the_score_in_the_rows_order_whatever_the
     assert classification.decode(logits, features=features, rows=rows, labels=["x", "y", "z"]) == ["x", "y"]
     scores = [np.array([1.5], dtype=np.float32), np.array([-0.25], dtype=np.float32)]
     assert regression.decode(scores, features=features, rows=rows, labels=[]) == [-0.25, 1.5]
+
+
+def test_losses_of_labels_are_binary_cross_entropies_worked_by_hand():
+    logits = torch.tensor([[0.0, 2.0], [-1.0, 1.0]])
+    batch = {"labels": torch.tensor([[1.0, 0.0], [float("nan")] * 2]), "teacher_logits": torch.zeros(2, 2)}
+    softplus = [math.log1p(math.exp(x)) for x in (0.0, 2.0, -1.0, 1.0)]  # -log(1 - sigmoid(x)); less x: -log sigmoid(x)
+    assert multilabel_model.hard_loss(logits, batch).item() == pytest.approx((softplus[0] + softplus[1]) / 2)
+    halves = [y - x / 2 for x, y in zip((0.0, 2.0, -1.0, 1.0), softplus, strict=True)]
+    assert multilabel_model.soft_loss(logits, batch, temperature=1.0).item() == pytest.approx(sum(halves) / 4)
+    assert multilabel_model.counts(batch) == {"hard": 1, "soft": 2}
+
+
+def test_a_label_is_predicted_above_its_threshold():
+    features, rows = [{"row": 1}, {"row": 0}], [{}, {}]
+    logits = [np.array([0.0, 3.0]), np.array([-1.0, 0.1])]
+    options = {"features": features, "rows": rows, "labels": ["x", "y"], "threshold": 0.5}
+    assert multilabel.decode(logits, thresholds={}, **options) == [["y"], ["y"]]
+    assert multilabel.decode(logits, thresholds={"x": 0.2, "y": 0.6}, **options) == [["x"], ["x", "y"]]
+    assert multilabel.results(logits, thresholds={}, **options)[0] == {
+        "labels": ["y"], "scores": {"x": pytest.approx(0.2689414), "y": pytest.approx(0.5249792)}
+    }  # fmt: skip
+
+
+def test_a_threshold_of_no_label_is_refused():
+    with pytest.raises(InputError, match="decoding.thresholds: expected labels of the task, x, y, got 'z'"):
+        multilabel.decode([], features=[], rows=[], labels=["x", "y"], threshold=0.5, thresholds={"z": 0.1})
 
 
 TAGS = ["O", "B-x", "I-x"]
@@ -85,7 +119,7 @@ SENTENCES = st.lists(
 
 
 def encode_words(rows: list[dict], tokenizer, *, max_length: int = 12) -> list[dict]:
-    return ner.encode(rows, tokenizer=tokenizer, max_length=max_length, labels=TAGS)
+    return ner.encode(rows, tokenizer=tokenizer.backend_tokenizer, max_length=max_length, labels=TAGS)
 
 
 def one_hot(features: list[dict]) -> list[np.ndarray]:
@@ -131,7 +165,7 @@ def test_collate_pads_labels_with_the_index_that_no_loss_counts():
         {"input_ids": [2, 9, 3], "token_type_ids": [0] * 3, "label": [-100, 1, -100]},
         {"input_ids": [2, 3], "token_type_ids": [0] * 2, "label": [-100, -100]},
     ]
-    assert ner.collate(features, pad_token_id=0)["labels"].tolist() == [[-100, 1, -100], [-100, -100, -100]]
+    assert collate_words(features, pad_token_id=0)["labels"].tolist() == [[-100, 1, -100], [-100, -100, -100]]
 
 
 CONTEXT = "a b c d e f g h i j k l"
@@ -143,7 +177,8 @@ def question(*, answer: str | None, context: str = CONTEXT, question: str = "who
 
 
 def encode_questions(rows: list[dict], tokenizer, *, max_length: int = 12, doc_stride: int = 3) -> list[dict]:
-    return qa.encode(rows, tokenizer=tokenizer, max_length=max_length, labels=[], doc_stride=doc_stride)
+    backend = tokenizer.backend_tokenizer
+    return qa.encode(rows, tokenizer=backend, max_length=max_length, labels=[], doc_stride=doc_stride)
 
 
 def pointing(feature: dict, *, start: int, end: int, score: float = 1.0) -> np.ndarray:

@@ -9,6 +9,8 @@ import pytest
 from tests.tinybert.tasks.test_kinds import KINDS, ROWS_OF, refusals
 from tinybert.errors import InputError
 from tinybert.tasks.classification import rows as classification
+from tinybert.tasks.columns import NoLabel
+from tinybert.tasks.multilabel import rows as multilabel
 from tinybert.tasks.ner import rows as ner
 from tinybert.tasks.qa import rows as qa
 from tinybert.tasks.regression import rows as regression
@@ -18,6 +20,7 @@ CONTEXT = "Ann sat. Ann ran."
 PAIR = classification.Columns(text=("first", "second"), label="gold")
 SOURCES: dict[str, tuple[Any, dict]] = {
     "classification": (classification.Columns(text="sentence"), {"sentence": "hi ", "label": 1}),
+    "multilabel": (multilabel.Columns(text="sentence"), {"sentence": "hi ", "labels": ["b", "a", "b"]}),
     "ner": (ner.Columns(), {"tokens": ["Ann", "Lee", "sat"], "ner_tags": ["B-PER", "I-PER", "O"]}),
     "qa": (qa.Columns(id="key"), {"key": 7, "question": "Who?", "context": CONTEXT, "answers": ""}),
     "regression": (
@@ -27,6 +30,7 @@ SOURCES: dict[str, tuple[Any, dict]] = {
 """Columns and a row of each kind."""
 ROWS = {
     "classification": {"text": "hi ", "text_pair": None, "label": "1"},
+    "multilabel": {"text": "hi ", "text_pair": None, "labels": ["a", "b"]},
     "ner": {"words": ["Ann", "Lee", "sat"], "tags": ["B-PER", "I-PER", "O"]},
     "qa": {"id": "7", "question": "Who?", "context": CONTEXT, "answers": []},
     "regression": {"text": "a", "text_pair": "b", "label": 2.5},
@@ -69,10 +73,21 @@ def test_a_list_of_two_columns_is_a_pair():
         ("classification", {"label": -1}, None, {"label": "-1"}),
         ("classification", {"label": True}, None, {"label": "True"}),
         ("classification", {"label": "pos"}, None, {"label": "pos"}),
+        ("multilabel", {}, None, {}),
+        ("multilabel", {"labels": [1, 0]}, CLASSES, {"labels": ["neg", "pos"]}),
+        ("multilabel", {"labels": [7]}, None, {"labels": ["7"]}),
+        ("multilabel", {"labels": []}, None, {"labels": []}),
+        ("multilabel", {"labels": " "}, None, {"labels": []}),
         ("ner", {"ner_tags": [1, 2, 0]}, TAGS, {}),
         ("ner", {}, None, {}),
         ("ner", {"tokens": "Ann Lee  sat", "ner_tags": "B-PER I-PER O"}, None, {}),
-        ("ner", {"tokens": ["Ann"], "ner_tags": ["I-PER"]}, None, {"words": ["Ann"], "tags": ["I-PER"]}),
+        ("ner", {"tokens": ["Ann"], "ner_tags": ["I-PER"]}, None, {"words": ["Ann"], "tags": ["B-PER"]}),
+        ("ner", {"ner_tags": "I-PER I-PER O"}, None, {}),  # IOB1
+        ("ner", {"ner_tags": "B-PER E-PER O"}, None, {}),  # IOBES
+        ("ner", {"ner_tags": "B-PER L-PER O"}, None, {}),  # BILOU
+        ("ner", {"ner_tags": "S-PER U-PER O"}, None, {"tags": ["B-PER", "B-PER", "O"]}),
+        ("ner", {"ner_tags": "I-LOC B-LOC I-PER"}, None, {"tags": ["B-LOC", "B-LOC", "B-PER"]}),
+        ("ner", {"ner_tags": "E-LOC I-LOC I-LOC"}, None, {"tags": ["B-LOC", "B-LOC", "I-LOC"]}),
         ("qa", {"answers": {"text": ["Ann", "ran"], "answer_start": [9, 13]}}, None, {"answers": [AT_9, AT_13]}),
         ("qa", {"answers": [{"text": "Ann", "answer_start": 9}]}, None, {"answers": [AT_9]}),
         ("qa", {"answers": "Ann"}, None, {"answers": [{"text": "Ann", "start": 0}]}),
@@ -87,6 +102,19 @@ def test_a_list_of_two_columns_is_a_pair():
 )
 def test_a_row_is_read_in_each_of_its_forms(kind: str, changed: dict, names: list[str] | None, expected: dict):
     assert read(kind, names=names, **changed) == ROWS[kind] | expected
+
+
+def test_labels_may_be_in_one_string_or_in_columns_of_their_own():
+    joined = multilabel.Columns(text="sentence", separator=";")
+    row = {"sentence": "hi", "labels": "b; a;", "toxic": "0", "rude": True, "odd": 1.0}
+    assert multilabel.read_row(row, columns=joined, names=None)["labels"] == ["a", "b"]
+    apart = multilabel.Columns.model_validate({"text": "sentence", "labels": ["toxic", "rude", "odd"]})
+    assert multilabel.column_names(apart) == ["sentence", "toxic", "rude", "odd"]
+    assert multilabel.read_row(row, columns=apart, names=None)["labels"] == ["odd", "rude"]
+    with pytest.raises(InputError, match="column 'toxic': expected 0 or 1, got 2"):
+        multilabel.read_row(row | {"toxic": 2}, columns=apart, names=None)
+    with pytest.raises(NoLabel, match="column 'rude': expected 0 or 1, got ''"):
+        multilabel.read_row(row | {"rude": ""}, columns=apart, names=None)
 
 
 def test_a_pair_keeps_an_empty_second_text():
@@ -113,18 +141,31 @@ AT = "expected answer 'Ann' in the context at character"
         ("classification", {"label": " "}, None, r"label: expected a class, got ' ' \(str\)"),
         ("classification", {"label": float("nan")}, None, r"label: expected a class, got nan \(float\)"),
         ("classification", {"label": 1.0}, None, r"expected an integer, a boolean or a string, got 1.0 \(float\)"),
-        ("classification", {"label": -1}, CLASSES, "expected one of neg, pos, got -1, which marks an unlabelled row"),
+        ("classification", {"label": -1}, CLASSES, r"label: expected a class, got -1 \(int\)"),
         ("classification", {"label": 2}, CLASSES, "label: expected an index from 0 to 1 into the class names, got 2"),
+        (
+            "multilabel",
+            {"labels": "a,b"},
+            None,
+            "expected a list, got 'a,b' .*columns.separator says",
+        ),
+        ("multilabel", {"labels": [None]}, None, "labels: expected integers or strings, got null"),
+        ("multilabel", {"labels": [2]}, CLASSES, "labels: expected indices from 0 to 1 into the class names, got 2"),
         ("ner", {"ner_tags": ["O"] * 4}, None, "expected one tag per word, got 3 words and 4 tags"),
         ("ner", {"tokens": [], "ner_tags": []}, None, "expected one or more words, got none"),
         ("ner", {"tokens": ["a", None, "b"]}, None, "word 2: expected a string, got null"),
         ("ner", {"tokens": None}, None, "words: expected a list, or a string separated by white space, got null"),
         ("ner", {"ner_tags": 3}, None, r"tags: expected a list, .*, got 3 \(int\)"),
-        ("ner", {"ner_tags": "PER O O"}, None, "tag: expected BIO, which is O, B-type or I-type, got 'PER'"),
-        ("ner", {"ner_tags": "S-PER O O"}, None, "expected BIO, .*, got 'S-PER'"),
+        (
+            "ner",
+            {"ner_tags": "PER O O"},
+            None,
+            "tag: expected BIO, .* a letter of B, .* with -type, got 'PER'",
+        ),
+        ("ner", {"ner_tags": "X-PER O O"}, None, "expected BIO, .*, got 'X-PER'"),
         ("ner", {"ner_tags": "B- O O"}, None, "expected BIO, .*, got 'B-'"),
         ("ner", {"ner_tags": [1, 0, 0]}, None, "expected BIO, .*, got 1"),
-        ("ner", {"ner_tags": [-1, 0, 0]}, TAGS, "expected one for every word, got -1, which marks an unlabelled word"),
+        ("ner", {"ner_tags": [-1, 0, 0]}, TAGS, r"expected one for every word, got -1 \(int\)"),
         ("ner", {"ner_tags": [3, 0, 0]}, TAGS, "tag: expected an index from 0 to 2 into the class names, got 3"),
         ("ner", {"ner_tags": [0, 0, 0]}, ["_"], "expected BIO, .*, got '_'"),
         ("qa", {"question": " "}, None, f"question: {VISIBLE} ' '"),
@@ -138,13 +179,13 @@ AT = "expected answer 'Ann' in the context at character"
         ("qa", {"answers": [{"text": "", "answer_start": 0}]}, None, "or no answer at all, got an empty answer"),
         ("qa", {"answers": [{"text": "Ann", "answer_start": "9"}]}, None, "got text 'Ann', answer_start '9'"),
         ("qa", {"answers": {"text": ["Ann"], "answer_start": []}}, None, "two lists of one length, got text .'Ann'., "),
-        ("qa", {"answers": None}, None, "answers: expected a string, a list of .*, got 'None'"),
+        ("qa", {"answers": 7}, None, "answers: expected a string, a list of .*, got 7"),
         ("qa", {"answers": ["Ann"]}, None, "answers: expected a string, a list of {text, answer_start}, or .*"),
         ("regression", {"score": None}, None, "label: expected a number, got null"),
         ("regression", {"score": ""}, None, r"label: expected a number, got '' \(str\)"),
         ("regression", {"score": "high"}, None, r"label: expected a number, got 'high' \(str\)"),
         ("regression", {"score": True}, None, r"label: expected a number, got True \(bool\)"),
-        ("regression", {"score": float("nan")}, None, "label: expected a finite number, got nan"),
+        ("regression", {"score": float("nan")}, None, r"label: expected a number, got nan"),
         ("regression", {"score": float("inf")}, None, "label: expected a finite number, got inf"),
         ("regression", {"score": 1}, CLASSES, r"column 'score': expected numbers, got classes \(neg, pos\)"),
     ],
@@ -155,11 +196,46 @@ def test_a_bad_row_is_refused_with_what_is_wrong(kind: str, changed: dict, names
 
 
 @pytest.mark.parametrize(
+    ("kind", "changed", "names"),
+    [
+        *(("classification", {"label": label}, None) for label in (None, "", " ", "-", float("nan"))),
+        ("classification", {"label": -1}, CLASSES),
+        ("multilabel", {"labels": None}, None),
+        *(("ner", {"ner_tags": [tag, "O", "O"]}, None) for tag in (None, "")),
+        ("ner", {"ner_tags": [-1, 0, 0]}, TAGS),
+        ("qa", {"answers": None}, None),
+        *(("regression", {"score": score}, None) for score in (None, "", float("nan"))),
+    ],
+)
+def test_a_row_without_a_label_is_told_from_a_bad_one(kind: str, changed: dict, names: list[str] | None):
+    with pytest.raises(NoLabel):
+        read(kind, names=names, **changed)
+
+
+def test_a_long_value_is_cut_in_the_message():
+    changes: list[dict[str, Any]] = [{"sentence": 10**400}, {"label": ["a" * 10**6]}, {"sentence": {"0": "a" * 10**6}}]
+    for changed in changes:
+        with pytest.raises(InputError) as caught:
+            read("classification", **changed)
+        assert len(str(caught.value)) < 200
+
+
+def test_scores_that_are_all_equal_are_refused():
+    regression.check_split([{"label": -1.0}])
+    regression.check_split([{"label": -1.0}, {"label": 0.5}])
+    with pytest.raises(InputError, match="expected scores that differ, got -1 for all 3 rows"):
+        regression.check_split([{"label": -1.0}] * 3)
+
+
+@pytest.mark.parametrize(
     ("kind", "rows", "names", "labels"),
     [
         ("classification", [{"label": label} for label in ("b", "10", "a", "9", "b")], None, ["10", "9", "a", "b"]),
+        ("classification", [{"label": label} for label in ("2", "10", "-1", "0")], None, ["-1", "0", "2", "10"]),
         ("classification", [{"label": label} for label in "zaz"], ["a", "unsure", "z"], ["a", "z"]),
         ("classification", [{"label": label} for label in "zaz"], ["z", "unsure", "a"], ["z", "a"]),
+        ("multilabel", [{"labels": ["10", "9"]}, {"labels": []}], None, ["9", "10"]),
+        ("multilabel", [{"labels": ["pos"]}], CLASSES, ["pos"]),
         ("ner", [{"tags": ["B-x", "O"]}, {"tags": ["I-a-b"]}], None, ["O", "B-a-b", "B-x", "I-a-b", "I-x"]),
         ("qa", [ROWS["qa"]], None, []),
         ("regression", [ROWS["regression"]], None, []),

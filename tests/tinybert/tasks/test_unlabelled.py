@@ -180,10 +180,12 @@ def test_labelled_rows_have_the_bits_of_the_plain_loss(kind: str, tokenizer: Any
 
 
 def plain_hard_loss(kind: str, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    from torch.nn.functional import cross_entropy, mse_loss
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
     if kind == "regression":
         return mse_loss(logits.squeeze(-1), batch["labels"])
+    if kind == "multilabel":
+        return binary_cross_entropy_with_logits(logits, batch["labels"])
     if kind == "qa":
         real = logits.masked_fill(batch["attention_mask"].unsqueeze(-1) == 0, qa.IMPOSSIBLE)
         start, end = real.unbind(dim=-1)

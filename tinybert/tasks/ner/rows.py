@@ -1,25 +1,38 @@
 """Named entities, one tag per word: a source's rows as one table.
 
-Tags are BIO as conlleval reads them: `O`, `B-type` (an entity begins), `I-type` (it goes on; after `O` or another type
-it begins one).
+In the table tags are BIO (IOB2): `O`, `B-type` where an entity begins, `I-type` where it goes on.
 """
 
 import pyarrow as pa
 
-from tinybert.errors import InputError
-from tinybert.tasks.columns import LengthEncoding, NoDecoding, Options, describe, read_text
+from tinybert.errors import InputError, shorten
+from tinybert.tasks.columns import (
+    Column,
+    LengthEncoding,
+    NoDecoding,
+    NoLabel,
+    Options,
+    accept_split,
+    describe,
+    read_text,
+)
 
 SCHEMA = pa.schema([pa.field(name, pa.list_(pa.string()), nullable=False) for name in ("words", "tags")])
+
+OUTSIDE = "O"
+BEGINNING, INSIDE, ENDING, SINGLE = "B", "I", "EL", "SU"
+"""First letters of tags: B and I of all schemes, E and S of IOBES, L and U of BILOU."""
+PREFIXES = BEGINNING + INSIDE + ENDING + SINGLE
 
 
 class Columns(Options):
     """The source's names for the columns."""
 
-    words: str = "tokens"
-    tags: str = "ner_tags"
+    words: Column = "tokens"
+    tags: Column = "ner_tags"
 
 
-INPUTS = AUGMENTED = ("words",)
+INPUTS = AUGMENTED = GROUPED = ("words",)
 Encoding, Decoding = LengthEncoding, NoDecoding
 
 
@@ -46,14 +59,14 @@ def read_input(row: dict, *, columns: Columns) -> dict:
 def read_row(row: dict, *, columns: Columns, names: list[str] | None) -> dict:
     """A source's row as a row of SCHEMA. Words and tags are lists, or strings separated by white space (csv).
 
-    names: the tag column's class names where the source has them, and the row then holds indices into them.
-    Raises InputError for a row without words, a word that is not a string, unequally many words and tags, an
-    unlabelled word (-1) and a tag that is not BIO.
+    names: the tag column's class names where the source has them, and the row then holds indices into them. Tags may be
+    BIO, IOB1, IOBES or BILOU, and become BIO. Raises NoLabel for a word without a tag (null, empty, -1), InputError for
+    a row without words, a word that is not a string, unequally many words and tags, and a tag of another form.
     """
     words, tags = read_input(row, columns=columns)["words"], _sequence(row[columns.tags], what="tags")
     if len(words) != len(tags):
         raise InputError(f"expected one tag per word, got {len(words)} words and {len(tags)} tags")
-    return {"words": words, "tags": [_tag(tag, names=names) for tag in tags]}
+    return {"words": words, "tags": _bio([_tag(tag, names=names) for tag in tags])}
 
 
 def label_names(train_rows: list[dict], *, names: list[str] | None) -> list[str]:
@@ -84,16 +97,36 @@ def _sequence(value: object, *, what: str) -> list:
     return value
 
 
+check_split = accept_split
+
+
+def _bio(tags: list[str]) -> list[str]:
+    """The same entities in BIO (IOB2), of which each begins with B-: tags in BIO, IOB1, IOBES or BILOU.
+
+    An I-, E- or L- that continues nothing begins an entity, as conlleval counts it.
+    """
+    converted, open_type = list[str](), None
+    for tag in tags:
+        prefix, _, type_ = tag.partition("-")
+        begins = prefix in SINGLE + BEGINNING or type_ != open_type
+        converted.append(tag if tag == OUTSIDE else f"{'B' if begins else 'I'}-{type_}")
+        open_type = type_ if prefix in BEGINNING + INSIDE else None
+    return converted
+
+
 def _tag(value: object, *, names: list[str] | None) -> str:
+    if value is None or value == "" or (value == -1 and names is not None):
+        raise NoLabel(f"tag: expected one for every word, got {describe(value)}")
     tag = value if names is None else _name(value, names=names)
-    if not isinstance(tag, str) or not (tag == "O" or (tag[:2] in ("B-", "I-") and len(tag) > 2)):
-        raise InputError(f"tag: expected BIO, which is O, B-type or I-type, got {tag!r}")
+    if not isinstance(tag, str) or not (tag == OUTSIDE or (tag[:1] in PREFIXES and tag[1:2] == "-" and tag[2:])):
+        raise InputError(
+            f"tag: expected BIO, IOB1, IOBES or BILOU, which is O or a letter of {', '.join(PREFIXES)} with -type, got "
+            f"{shorten(tag)}"
+        )
     return tag
 
 
 def _name(index: object, *, names: list[str]) -> str:
-    if index == -1:
-        raise InputError("tag: expected one for every word, got -1, which marks an unlabelled word")
     if not isinstance(index, int) or not 0 <= index < len(names):
         raise InputError(f"tag: expected an index from 0 to {len(names) - 1} into the class names, got {index!r}")
     return names[index]

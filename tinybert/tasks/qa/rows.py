@@ -9,8 +9,8 @@ from typing import TypeGuard
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tinybert.errors import InputError
-from tinybert.tasks.columns import LengthEncoding, Options, read_visible_text
+from tinybert.errors import InputError, shorten
+from tinybert.tasks.columns import Column, LengthEncoding, NoLabel, Options, accept_split, describe, read_visible_text
 
 ANSWERS = pa.list_(pa.struct({"text": pa.string(), "start": pa.int32()}))
 SCHEMA = pa.schema(
@@ -19,19 +19,18 @@ SCHEMA = pa.schema(
         pa.field("answers", ANSWERS, nullable=False),
     ]
 )
-INPUTS, AUGMENTED = ("question", "context"), ("question",)
+INPUTS, AUGMENTED, GROUPED = ("question", "context"), ("question",), ("context",)
 NUM_SPECIAL = 3  # [CLS] question [SEP] context [SEP]
 ID_DIGITS = 16  # of the sha256 that stands in for a missing id
-SHOWN_CHARACTERS = 60  # of an answer, in an error message
 
 
 class Columns(Options):
     """The source's names for the columns. Without `id`, a digest of question and context is the id."""
 
-    id: str | None = None
-    question: str = "question"
-    context: str = "context"
-    answers: str = "answers"
+    id: Column | None = None
+    question: Column = "question"
+    context: Column = "context"
+    answers: Column = "answers"
 
 
 class Encoding(LengthEncoding):
@@ -111,26 +110,31 @@ def check_row(row: dict, *, labels: list[str]) -> None:
         span = row["context"][start : start + len(text)] if start >= 0 else ""
         if span != text:
             raise InputError(
-                f"expected answer {text[:SHOWN_CHARACTERS]!r} in the context at character {start}, "
-                f"got {span[:SHOWN_CHARACTERS]!r}"
+                f"expected answer {shorten(text)} in the context at character {start}, got {shorten(span)}"
             )
 
 
+check_split = accept_split
+
+
 def _answers(value: object, *, context: str) -> list[dict]:
+    if value is None:
+        raise NoLabel(f"answers: expected a string or a list, got {describe(value)}")
     if isinstance(value, str):
         if value not in context:
-            raise InputError(f"answer {value[:SHOWN_CHARACTERS]!r} does not occur in its context")
+            raise InputError(f"answer {shorten(value)} does not occur in its context")
         return [{"text": value, "start": context.index(value)}] if value else []
     if _has_answer_keys(value):
         texts, starts = value["text"], value["answer_start"]
         if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
-            raise InputError(f"answers: expected two lists of one length, got text {texts!r}, answer_start {starts!r}")
+            got = f"text {shorten(texts)}, answer_start {shorten(starts)}"
+            raise InputError(f"answers: expected two lists of one length, got {got}")
         return [_answer(text, start) for text, start in zip(texts, starts, strict=True)]
     if isinstance(value, list) and all(_has_answer_keys(item) for item in value):
         return [_answer(item["text"], item["answer_start"]) for item in value]
     raise InputError(
         "answers: expected a string, a list of {text, answer_start}, or {text: [...], answer_start: [...]}, "
-        f"got {str(value)[:SHOWN_CHARACTERS]!r}"
+        f"got {shorten(value)}"
     )
 
 
@@ -140,7 +144,8 @@ def _has_answer_keys(value: object) -> TypeGuard[dict]:
 
 def _answer(text: object, start: object) -> dict:
     if not isinstance(text, str) or not isinstance(start, int):
-        raise InputError(f"answer: expected a string and an integer, got text {text!r}, answer_start {start!r}")
+        got = f"text {shorten(text)}, answer_start {shorten(start)}"
+        raise InputError(f"answer: expected a string and an integer, got {got}")
     return {"text": text, "start": start}
 
 
