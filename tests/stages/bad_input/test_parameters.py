@@ -102,7 +102,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a distillation without a loss": ({"distill.losses": dict.fromkeys((*LOSSES, "prediction"), 0)},
         "distill.losses: every weight is 0, at least one has to be above 0"),
     "an unknown kind of task": ({"tasks.entities.kind": "nre"},
-        'tasks.entities.kind: expected one of classification, ner, qa, regression, got "nre"'),
+        'tasks.entities.kind: expected one of classification, multilabel, ner, qa, regression, got "nre"'),
     "an unknown kind of source": ({"sources.documentation.kind": "web"},
         'sources.documentation.kind: expected one of documentation, hub, got "web"'),
     "an unknown metric": ({"tasks.library.metric": "acuracy"},
@@ -122,7 +122,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "question a larger stride skips parts of the context"),
     "an intermediate distillation without a loss": (
         {"finetuning.student.intermediate.losses": dict.fromkeys(LOSSES, 0)},
-        "finetuning.student: expected one of intermediate.losses above 0 for 1 epochs, got 0 for all"),
+        "finetuning.student: expected one of intermediate.losses above 0 for 2 epochs, got 0 for all"),
     "an override of a key that the default has not": (
         {"tasks.library.teacher": {"epoch": 3}, "tasks.entities.student": {"prediction": {"sofd": 1.0}}},
         "tasks.entities.student.prediction.sofd: is not a known key; did you mean soft?\n"
