@@ -50,8 +50,8 @@ def write_text(corpus: Path, file: Path, megabytes: float) -> None:
 
 def by_stages() -> int:
     """Blocks of the stages prepare_corpus and pack."""
-    corpus = {"source": SOURCE, "config": None, "split": "train", "text_column": "text", "encoding": None, "documents": "auto", "min_characters": 60,
-              "max_documents": None, "heldout": 0.01}  # fmt: skip
+    corpus = {"source": SOURCE, "config": None, "split": "train", "text_column": "text", "encoding": None,
+              "documents": "auto", "min_characters": 60, "max_documents": None, "heldout": 0.01}  # fmt: skip
     run = Run("", Path("unused"))
     prepare_corpus.main(prepare_corpus.Parameters.model_validate({"prepare_corpus": corpus}), run)
     pack.main(pack.Parameters.model_validate({"pack": {"sequence_length": LENGTH}}), run)

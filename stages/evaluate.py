@@ -128,7 +128,9 @@ def find(
     labels: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What to look at: confusion matrices, and the worst errors as texts."""
-    confusion = {name: metrics.confusion(predictions[name], rows, labels=labels) for name in MODELS if name in predictions}
+    confusion = {
+        name: metrics.confusion(predictions[name], rows, labels=labels) for name in MODELS if name in predictions
+    }
     return {
         "confusion": {"labels": metrics.confusion_labels(labels), "counts": confusion},
         "errors": worst(mistakes, rows, predictions, metrics),
