@@ -31,7 +31,7 @@ test: check servers
 # Folders and files of tests/ that start stages, processes, servers or a browser, export models, or measure.
 SLOW := architecture benchmarks pipeline_runs sharing stages/bad_input stages/many_processes stages/test_fuzzing.py \
   test_gpu.py test_packaging.py tinybert/export tinybert/reporting tinybert/test_readme_example.py \
-  tinybert/training/test_devices.py transformers_js
+  tinybert/inference tinybert/training/test_devices.py transformers_js
 
 fast: setup
 	pytest -n 2 --dist loadfile -m "not dvc" $(SLOW:%=--ignore=tests/%)

@@ -19,7 +19,10 @@ from benchmarks.clones import ROOT, clone, run
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EVERYTHING: set[str] = {*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())}
-WITHOUT_TORCH = ("tinybert.cli", "tinybert.export.probe", "tinybert.export.runtime")
+WITHOUT_TORCH = (
+    *("tinybert.cli", "tinybert.export.probe", "tinybert.export.runtime", "tinybert.inference.predictor"),
+    *(f"tinybert.tasks.{kind}.encoding" for kind in ("classification", "multilabel", "ner", "qa", "regression")),
+)
 """What works on the base dependencies."""
 BLOCK = """
 import sys

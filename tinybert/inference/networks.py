@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from onnxruntime.capi import onnxruntime_pybind11_state as errors  # pyright: ignore[reportAttributeAccessIssue]
 
-from tinybert.errors import InputError, explain, shorten
+from tinybert.errors import InputError, shorten
 from tinybert.export.runtime import open_session, run_session
 
 Precision = Literal["int8", "float32"]
@@ -20,6 +21,11 @@ FILES: dict[Precision, tuple[str, ...]] = {
 }  # fmt: skip
 """Of a folder of this pipeline, and of one in the layout of Optimum and Transformers.js."""
 WEIGHTS = "model.safetensors"
+BROKEN = (
+    errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented,
+    errors.RuntimeException,
+)  # fmt: skip
+"""What onnxruntime raises for a file that is no model, or one that it cannot run."""
 
 
 def open_network(folder: Path, *, precision: Precision | None, threads: int | None) -> Network:
@@ -40,9 +46,7 @@ def open_network(folder: Path, *, precision: Precision | None, threads: int | No
 def _onnx(file: Path, threads: int | None) -> Network:
     try:
         session = open_session(file, threads=threads or 0)
-    except Exception as error:  # onnxruntime has a class of its own for each reason
-        if explain(error):
-            raise
+    except BROKEN as error:
         raise InputError(f"{file} cannot be read as a model: {shorten(str(error))}") from error
     return lambda inputs: run_session(session, inputs)
 

@@ -124,7 +124,7 @@ def _tokenizer(file: Path) -> Tokenizer:
     """The tokenizer, without truncation and padding."""
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises a bare one
+    except Exception as error:  # tokenizers raises this very class, whatever is wrong with the file
         if explain(error):
             raise
         raise InputError(f"{file} cannot be read as a tokenizer: {error}") from error
