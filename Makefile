@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 REMOTES := .venv/remotes
+MLFLOW := .venv/mlflow
 SWIFT := .venv/swift/ready
 AZURITE := .venv/azurite/ready
 TRANSFORMERS_JS := .venv/transformers-js/ready
@@ -56,9 +57,13 @@ $(REMOTES): requirements-remotes.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-remotes.txt
 	touch $(REMOTES)
 
-# Servers for the tests of remotes; without one, its tests skip. OpenSSH and Apache are Debian packages, which .ci/run
+# Servers for the tests of remotes, MLflow's client for that of trackers; without one, its tests skip. OpenSSH and Apache are Debian packages, which .ci/run
 # installs; Azurite comes by npm, which a machine need not have.
-servers: remotes $(SWIFT) $(AZURITE) $(TRANSFORMERS_JS)
+servers: remotes $(MLFLOW) $(SWIFT) $(AZURITE) $(TRANSFORMERS_JS)
+
+$(MLFLOW): tests/tinybert/training/requirements-mlflow.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/tinybert/training/requirements-mlflow.txt
+	touch $(MLFLOW)
 
 $(SWIFT): tests/sharing/requirements-swift.txt $(READY)
 	$(BIN)/python -m venv .venv/swift

@@ -36,15 +36,17 @@ def main(p: Parameters, run: Run) -> None:
     )  # fmt: skip
     if not run.writes:
         return
-    scores = heldout_mlm_scores(model, heldout, tokenizer=tokenizer)
+    head = has_mlm_head(model)
+    scores = heldout_mlm_scores(model, heldout, tokenizer=tokenizer) if head else {}
     reports = Path("reports/pretrain")
     with atomic_folder("models/teacher") as folder:
-        save(model, folder, head=has_mlm_head(model))
+        save(model, folder, head=head)
         save_tokenizer(tokenizer, folder=folder)
     write_curve(reports / "curve.tsv", curve)
     write_json(reports / "metrics.json", {"heldout_mlm": scores})
     write_json(reports / "machine.json", describe(accelerator))
-    log(f"models/teacher: held-out MLM accuracy {scores['accuracy']:.1%}, loss {scores['loss']:.3f}")
+    shown = f"held-out MLM accuracy {scores['accuracy']:.1%}, loss {scores['loss']:.3f}" if head else "no MLM head"
+    log(f"models/teacher: {shown}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import yaml
 from benchmarks.clones import COMMIT, edit, output_hashes, run, stages_run
 from tests.pipeline_runs import published
 from tests.readme import blocks, command
+from tinybert.inference.predictor import Predictor
+from tinybert.tasks.tables import read_rows
 
 TASKS = ("answers", "entities", "library")
 OF_STUDENTS = ("finetune_student", "export", "evaluate", "measure", "release")
@@ -142,7 +144,7 @@ def test_a_task_of_eight_lines_and_then_unlabelled_rows_run_their_own_stages_and
     assert counts["rows"]["unlabelled"] == 12 and sum(counts["dropped"].values()) == 1
 
 
-def test_every_published_form_is_prepared_as_it_is(copy: Path) -> None:
+def test_every_published_form_is_prepared_and_two_more_kinds_predict_as_they_were_evaluated(copy: Path) -> None:
     forms = published.write(copy / "data/raw")
     edit(copy, {f"tasks.{name}": task for name, task in forms.items()})
     edit(copy, {"prepare_corpus.source": "data/raw/wikipedia", "prepare_corpus.min_characters": 20})
@@ -152,6 +154,14 @@ def test_every_published_form_is_prepared_as_it_is(copy: Path) -> None:
     for name in forms:
         assert pq.read_table(copy / f"data/tasks/{name}/train.parquet").num_rows >= 10, name
         assert pq.read_table(copy / f"data/tasks/{name}/test.parquet").num_rows >= 1, name
+    # The kinds that the preset's tasks are not of.
+    run(copy, "dvc", "repro", "release@several-small", "release@saved-small")
+    for name, found in (("several", "labels"), ("saved", "score")):
+        requests = [{"text": row["text"]} for row in read_rows(copy / "data/tasks" / name, "test")]
+        results = Predictor(copy / "models/release" / name / "small")(requests)
+        evaluated = pq.read_table(copy / f"reports/tasks/{name}/students/small/predictions.parquet")
+        expected = evaluated["student_int8"].to_pylist()
+        assert [result[found] for result in results] == [pytest.approx(value, abs=1e-4) for value in expected], name
 
 
 def changed(project: Path) -> set[str]:

@@ -1,8 +1,5 @@
 """Rows of one data file, one by one, with their values as written: tables, JSON, lines of text."""
 
-import csv
-import lzma
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +14,7 @@ from datasets.table import cast_table_to_schema
 from tinybert.data.delimited import TAB, find_separator, is_quoted, read_delimited
 from tinybert.data.json_rows import read_json
 from tinybert.data.line_formats import SAMPLE, Documents, has_columns, read_lines
-from tinybert.data.text_files import COMPRESSED, is_text, open_text
+from tinybert.data.text_files import COMPRESSED, READ_ERRORS, is_text, open_text
 from tinybert.errors import InputError, shorten
 
 Row = dict[str, Any]
@@ -25,7 +22,6 @@ Row = dict[str, Any]
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".parquet")
 LINES = "lines"
 """The format of a file whose name tells none, and which holds text."""
-READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, csv.Error, pa.ArrowException)
 BOOLEANS = {"true": True, "false": False}
 PARQUET_BATCH = 1000  # rows in memory at once
 
@@ -76,7 +72,7 @@ def read_rows(path: Path, *, features: Features | None, form: Form = AS_IT_SAYS)
         for number, row in enumerate(rows, start=1):
             is_cast = features and kind != ".parquet"
             yield _cast_row(row, features, where=f"{path}, row {number}") if features and is_cast else row
-    except READ_ERRORS as error:
+    except (*READ_ERRORS, pa.ArrowException) as error:
         raise InputError(f"{path} cannot be read to its end ({type(error).__name__}: {error}); is it whole?") from error
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import BertTokenizer
 
-CONTINUES = "##"
+from tinybert.data.wordpiece import CONTINUES
+
 SPECIAL = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
 

@@ -2,6 +2,7 @@
 
 import bz2
 import codecs
+import csv
 import gzip
 import io
 import lzma
@@ -20,6 +21,8 @@ WIDE = ("utf-16", "utf-32")
 START = 1024
 """Bytes that tell text from anything else."""
 EXAMPLE = "latin-1"
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, csv.Error)
+"""Of a file of text that is cut off or broken."""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import BertTokenizer
 
+from tinybert.data.wordpiece import CONTINUES
 from tinybert.errors import InputError, explain, shorten
 from tinybert.files import read_object
 
@@ -21,7 +22,7 @@ CLASSES = (
     *("TokenizersBackend", None),
 )
 """Classes that have BERT's rules, or those of tokenizer.json, which is compared with them."""
-FIXED = {"do_basic_tokenize": True, "never_split": [], "wordpieces_prefix": "##", "split_special_tokens": False}
+FIXED = {"do_basic_tokenize": True, "never_split": [], "wordpieces_prefix": CONTINUES, "split_special_tokens": False}
 """Options of older tokenizers, which BertTokenizer does not have, and the values that it is made for."""
 NORMALIZER = {
     "do_lower_case": "lowercase", "strip_accents": "strip_accents", "tokenize_chinese_chars": "handle_chinese_chars",

@@ -15,7 +15,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tinybert.errors import InputError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-PREFIX = "##"  # of a piece that continues a word
+CONTINUES = "##"
+"""What a piece that continues a word begins with."""
 MAX_WORD_CHARACTERS = 100  # what transformers gives WordPiece: a longer word is [UNK], whatever the vocabulary
 ALPHABET = 0.75  # of a vocabulary at most, so that Chinese leaves room for words
 MAX_CHUNKS = 1 << 20  # distinct chunks between spaces held at once: words with their punctuation, an endless variety
@@ -82,7 +83,7 @@ def _frequent_characters(words: Mapping[str, int], *, entries: int) -> set[str]:
 def _alphabet(characters: set[str]) -> list[str]:
     """All characters, then the continuations of those that can stand inside a word."""
     ordered = sorted(characters)
-    return ordered + [PREFIX + character for character in ordered if not _stands_alone(character)]
+    return ordered + [CONTINUES + character for character in ordered if not _stands_alone(character)]
 
 
 def _stands_alone(character: str) -> bool:
@@ -96,7 +97,7 @@ def _merge_pairs(words: Mapping[str, int], *, entries: list[str], vocab_size: in
     pieces = list(entries)
     ids = {piece: index for index, piece in enumerate(pieces)}
     counts = list(words.values())
-    spelled = [[ids[word[0]], *(ids[PREFIX + character] for character in word[1:])] for word in words]
+    spelled = [[ids[word[0]], *(ids[CONTINUES + character] for character in word[1:])] for word in words]
     pair_counts, places = _count_pairs(spelled, counts)
     # Largest count first, then the pair's strings. A count that shrank is corrected when its pair comes up.
     heap = [(-count, pieces[left], pieces[right], left, right) for (left, right), count in pair_counts.items()]
@@ -110,7 +111,7 @@ def _merge_pairs(words: Mapping[str, int], *, entries: list[str], vocab_size: in
             continue
         if count < min_frequency:
             break
-        merged = left_piece + right_piece.removeprefix(PREFIX)
+        merged = left_piece + right_piece.removeprefix(CONTINUES)
         if merged not in ids:
             ids[merged] = len(pieces)
             pieces.append(merged)

@@ -6,7 +6,7 @@ texts each is changed without the other, as in the authors' code. B batch, L len
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,12 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import BertForPreTraining, BertTokenizer
 
+from tinybert.data.length_batches import batches_by_length
 from tinybert.data.tokenizer import special_id
+from tinybert.data.wordpiece import CONTINUES
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import has_mlm_head
 
-TOKENS = 8192
-"""Padded tokens in a batch."""
 Text = str | list[str]
 """A text, or its words."""
 
@@ -125,8 +125,7 @@ def _fill(
     device, excluded_V = accelerator.device, _excluded(tokenizer, vocab_size=model.config.vocab_size)
     kept = min(candidates, int((~excluded_V).sum()) - 1)
     found: dict[int, list[int]] = {}
-    order = sorted(range(len(masked)), key=lambda n: (-len(masked[n][0]), n))
-    batches = [*_batches(order, [len(ids) for ids, _ in masked])]
+    batches = batches_by_length([len(ids) for ids, _ in masked])
     for numbers in batches[accelerator.process_index :: accelerator.num_processes]:
         inputs, places_B, own_B = _collate([masked[n] for n in numbers], tokenizer)
         with torch.inference_mode(), accelerator.autocast():
@@ -143,20 +142,9 @@ def _excluded(tokenizer: BertTokenizer, *, vocab_size: int) -> Tensor:
     """True for the entries [V] that are no whole words: special ones, continuations, punctuation, and unused ones."""
     excluded_V = torch.ones(vocab_size, dtype=torch.bool)
     special = set(tokenizer.all_special_ids)
-    whole = {n for piece, n in tokenizer.get_vocab().items() if not piece.startswith("##") and _is_word(piece)}
+    whole = {n for piece, n in tokenizer.get_vocab().items() if not piece.startswith(CONTINUES) and _is_word(piece)}
     excluded_V[sorted(whole - special)] = False
     return excluded_V
-
-
-def _batches(order: Iterable[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for n in order:
-        if batch and (len(batch) + 1) * lengths[batch[0]] > TOKENS:
-            yield batch
-            batch = []
-        batch.append(n)
-    if batch:
-        yield batch
 
 
 def _collate(

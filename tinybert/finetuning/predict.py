@@ -10,15 +10,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from tinybert.data.length_batches import batches_by_length
 from tinybert.data.tokenizer import load_tokenizer, special_id
 from tinybert.errors import InputError
 from tinybert.model.inputs import model_inputs
 from tinybert.tasks import protocol
 from tinybert.tasks.protocol import Feature, Prediction, Row, TaskEncoding, TaskMetrics, TaskModel
 from tinybert.tasks.tables import read_labels, read_rows
-
-TOKENS = 8192
-"""Padded tokens in a batch."""
 
 
 class Network(Protocol):
@@ -38,9 +36,8 @@ def predict(
     """
     model.eval()
     lengths = [len(feature["input_ids"]) for feature in features]
-    order = sorted(range(len(features)), key=lambda n: (-lengths[n], n))
     logits: dict[int, np.ndarray] = {}
-    for numbers in _batches(order, lengths)[accelerator.process_index :: accelerator.num_processes]:
+    for numbers in batches_by_length(lengths)[accelerator.process_index :: accelerator.num_processes]:
         batch = task.collate([features[n] for n in numbers], pad_token_id=pad_token_id)
         batch = {name: tensor.to(accelerator.device) for name, tensor in model_inputs(batch).items()}
         with torch.inference_mode(), accelerator.autocast():
@@ -48,15 +45,6 @@ def predict(
         for n, row in zip(numbers, batch_logits, strict=True):
             logits[n] = row[: lengths[n]].copy() if row.ndim > 1 else row
     return [row for _, row in sorted(gather_object([*logits.items()]))]
-
-
-def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
-    batches: list[list[int]] = []
-    for n in order:
-        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > TOKENS:
-            batches.append([])
-        batches[-1].append(n)
-    return batches
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,19 @@
 """`tinybert predict`: questions from arguments, a file or standard input, answers as JSON lines."""
 
 import argparse
-import csv
 import json
-import lzma
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from tinybert.data.delimited import TAB, find_separator, is_quoted, read_delimited
 from tinybert.data.json_rows import read_json
-from tinybert.data.text_files import COMPRESSED, open_text
+from tinybert.data.text_files import COMPRESSED, READ_ERRORS, open_text
 from tinybert.errors import InputError, explain
 from tinybert.inference.predictor import Predictor
 
 JSON, TABLES = (".jsonl", ".json", ".ndjson"), (".csv", ".tsv")
-BROKEN = (csv.Error, EOFError, OSError, UnicodeError, zlib.error, lzma.LZMAError)
 DIGITS = 6
 """Of a probability or a score in the output."""
 
@@ -79,7 +75,7 @@ def _of_file(path: Path) -> Iterator[Any]:
     try:
         with open_text(path, newline="" if form in TABLES else None) as file:
             yield from _rows(file, path, form)
-    except BROKEN as error:
+    except READ_ERRORS as error:
         if explain(error):
             raise
         raise InputError(f"{path} cannot be read to its end ({type(error).__name__}: {error}); is it whole?") from error

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 from tokenizers import Tokenizer
 
+from tinybert.data.length_batches import batches_by_length
 from tinybert.errors import InputError, explain
 from tinybert.files import read_object
 from tinybert.inference.networks import Network, Precision, open_network
@@ -29,8 +30,6 @@ DECODING = {
 DEFAULT_LABELS = {"0": "LABEL_0", "1": "LABEL_1"}
 """What Transformers leaves out of config.json."""
 DOC_STRIDE = 128
-TOKENS = 8192
-"""Padded tokens in a batch."""
 REQUESTS = 1024
 """Read before their predictions are made, so that those of equal length go together."""
 
@@ -91,21 +90,12 @@ def predict(network: Network, features: list[Feature], *, kind: str, pad_token_i
     """Logits of each feature, without padding, in the features' order: [C], or [L, C] of a kind with one per token."""
     lengths = [len(feature["input_ids"]) for feature in features]
     logits: dict[int, np.ndarray] = {}
-    for numbers in _batches(lengths):
+    for numbers in batches_by_length(lengths):
         outputs = network(_padded([features[n] for n in numbers], pad_token_id))
         scores = outputs["logits"] if kind != "qa" else np.stack([outputs["start_logits"], outputs["end_logits"]], -1)
         for n, row in zip(numbers, scores, strict=True):
             logits[n] = row[: lengths[n]] if row.ndim > 1 else row
     return [logits[n] for n in range(len(features))]
-
-
-def _batches(lengths: list[int]) -> list[list[int]]:
-    batches: list[list[int]] = []
-    for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
-        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > TOKENS:
-            batches.append([])
-        batches[-1].append(n)
-    return batches
 
 
 def _padded(features: list[Feature], pad_token_id: int) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import BertTokenizer
 
 from tinybert.data.tokenizer import special_id
+from tinybert.data.wordpiece import CONTINUES
 from tinybert.training.data_parallel import UNSHARDED, Shard
 from tinybert.training.sampling import Mixture, generator, step_blocks, to_device
 
@@ -36,7 +37,7 @@ class Masking:
 def masking_for(tokenizer: BertTokenizer, *, probability: float, whole_words: bool, vocab_size: int) -> Masking:
     """The Masking for a tokenizer and a model's `vocab_size`, which may be larger than the tokenizer's."""
     continues = torch.zeros(vocab_size, dtype=torch.bool)
-    continues[[index for piece, index in tokenizer.get_vocab().items() if piece.startswith("##")]] = True
+    continues[[index for piece, index in tokenizer.get_vocab().items() if piece.startswith(CONTINUES)]] = True
     unused = range(len(tokenizer), vocab_size)
     cls_id, mask_id = (special_id(tokenizer, name) for name in ("cls", "mask"))
     return Masking(probability, whole_words, continues, [*tokenizer.all_special_ids, *unused], cls_id, mask_id)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from transformers import BertForPreTraining, BertTokenizer
 
+from tinybert.data.wordpiece import CONTINUES
 from tinybert.errors import InputError
 
-CONTINUES = "##"
 OPTIONS = ("do_lower_case", "tokenize_chinese_chars", "strip_accents", "model_max_length")
 VOCABULARY = (
     "bert.embeddings.word_embeddings.weight",

@@ -43,6 +43,11 @@ def encode_texts(rows: list[dict], *, tokenizer: Tokenizer, max_length: int) -> 
     ]
 
 
+def joined(row: dict) -> str:
+    """The text of a row, or its two texts in two lines."""
+    return "\n".join(part for part in (row["text"], row["text_pair"]) if part)
+
+
 def text_row(request: Any) -> dict:
     """A row without a label: of a text, or of an object with `text`, and `text_pair` for a pair of texts.
 

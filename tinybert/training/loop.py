@@ -21,6 +21,7 @@ from tinybert.training.devices import KEEP_FREED, tune_glibc
 from tinybert.training.progress import Progress
 from tinybert.training.resume import ResumePoint
 from tinybert.training.sampling import seed_dropout
+from tinybert.training.tracking import Tracking
 
 POINTS = 100
 """Points of a curve."""
@@ -57,7 +58,8 @@ def train(
 
     `learning_rate` is the peak, reached after the share `warmup` of the steps. The run resumes from the resume point in
     `folder`, `state` included, and leaves its last state there, so that a stage with two trainings can resume in the
-    second; without a folder nothing is saved. Raises InputError when a loss is not finite.
+    second; without a folder nothing is saved. With `progress`, which names it, the curve also goes to trackers (see
+    `tracking`). Raises InputError when a loss is not finite.
     """
     tune_glibc(KEEP_FREED)
     state = state or TrainState()
@@ -67,6 +69,7 @@ def train(
     prepared, optimizer = accelerator.prepare(objective, optimizer)
     if progress:
         progress.start(steps=steps, done=first)
+    tracking = Tracking(accelerator, name=progress.label) if progress else None
     losses = RunningLoss(state.values.setdefault("sums", {}))
     # Each process draws dropout for its own rows.
     position = (seed,) if accelerator.is_main_process else (seed, accelerator.process_index)
@@ -78,9 +81,13 @@ def train(
             progress.step(step + 1, tokens=int(batch["tokens"]), text=losses.text)
         _extend_curve(state, losses, step=step + 1, steps=steps, rate=rate)
         yield step + 1
+        if tracking:
+            tracking.send(state.curve)
         if point and point.is_due(is_last=step + 1 == steps):
             losses.fetch()
             point.save(objective, optimizer, state, step=step + 1)
+    if tracking:
+        tracking.finish()
 
 
 def _update(

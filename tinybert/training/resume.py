@@ -115,7 +115,8 @@ def save(folder: Path, *, tensors: Tensors, values: dict[str, Any]) -> None:
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     try:
         # One metadata entry, since safetensors writes several in random order.
-        save_file(tensors, partial, {"state": json.dumps({"digest": _digest(tensors, values), "values": values})})
+        state = json.dumps({"digest": _digest(tensors, values), "values": values}, sort_keys=True)
+        save_file(tensors, partial, {"state": state})
         with open(partial, "rb") as written:
             os.fsync(written.fileno())
     except BaseException:  # whatever ends it, a full disk above all: nothing half-written stays
@@ -153,7 +154,7 @@ def _read(file: Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def _digest(tensors: Tensors, values: dict[str, Any]) -> str:
-    digest = hashlib.blake2b(json.dumps(values).encode(), digest_size=16)
+    digest = hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())

@@ -14,7 +14,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from tinybert.data import wordpiece
-from tinybert.data.wordpiece import PREFIX, SPECIAL_TOKENS, count_words, train_vocabulary
+from tinybert.data.wordpiece import CONTINUES, SPECIAL_TOKENS, count_words, train_vocabulary
 from tinybert.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[3]
 def obvious_vocabulary(words, *, vocab_size, min_frequency):
     """Counts every pair of every word anew before each merge."""
     letters = sorted(set("".join(words)))
-    entries = [*SPECIAL_TOKENS, *letters, *(PREFIX + letter for letter in letters)]
-    spelled = {word: f" {word[0]} " + "".join(f" {PREFIX}{letter} " for letter in word[1:]) for word in words}
+    entries = [*SPECIAL_TOKENS, *letters, *(CONTINUES + letter for letter in letters)]
+    spelled = {word: f" {word[0]} " + "".join(f" {CONTINUES}{letter} " for letter in word[1:]) for word in words}
     while len(entries) < vocab_size:
         pairs = Counter()
         for word, pieces in spelled.items():
@@ -33,7 +33,7 @@ def obvious_vocabulary(words, *, vocab_size, min_frequency):
         best = min(pairs, key=lambda pair: (-pairs[pair], pair), default=None)
         if best is None or pairs[best] < min_frequency:
             break
-        merged = best[0] + best[1][len(PREFIX) :]
+        merged = best[0] + best[1][len(CONTINUES) :]
         if merged not in entries:
             entries.append(merged)
         spelled = {word: pieces.replace(f" {best[0]}  {best[1]} ", f" {merged} ") for word, pieces in spelled.items()}

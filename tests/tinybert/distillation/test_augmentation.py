@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
 from tests.tiny_bert import CONFIG
+from tinybert.data import length_batches
 from tinybert.data.tokenizer import build_tokenizer
-from tinybert.distillation import augmentation
 from tinybert.distillation.augmentation import augment
 from tinybert.errors import InputError
 from tinybert.model.checkpoint import RANDOM_MLM_HEAD
@@ -94,7 +94,7 @@ def test_a_variant_is_a_function_of_seed_index_and_copy(
     assert augmented(texts, model, tokenizer, seed=2) != variants
     assert [own[:2] for own in variants] == augmented(texts, model, tokenizer, copies=2)
     assert augmented(texts[:2], model, tokenizer) == variants[:2]
-    monkeypatch.setattr(augmentation, "TOKENS", 1)
+    monkeypatch.setattr(length_batches, "TOKENS", 1)
     assert augmented(texts, model, tokenizer) == variants
     assert variants[3:] == [["!"] * 3, [""] * 3]
 

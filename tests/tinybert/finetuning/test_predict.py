@@ -8,9 +8,9 @@ import torch
 from accelerate import Accelerator
 from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification
 
+from tinybert.data import length_batches
 from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
 from tinybert.errors import InputError
-from tinybert.finetuning import predict as prediction
 from tinybert.finetuning.predict import Scorer, predict
 from tinybert.tasks.classification import model as classification
 from tinybert.tasks.classification.rows import SCHEMA
@@ -27,7 +27,7 @@ LENGTHS = [3, 11, 2, 7, 11, 5, 19, 2]
 def test_logits_have_the_order_of_the_features_and_no_padding(
     config: BertConfig, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch, head: Any, task: Any, tokens: int
 ):
-    monkeypatch.setattr(prediction, "TOKENS", tokens)
+    monkeypatch.setattr(length_batches, "TOKENS", tokens)
     features = [
         {"input_ids": [2, *range(20 + n, 18 + n + length), 3], "token_type_ids": [0] * length,
          "label": 0 if task is classification else [0] * length}
@@ -44,9 +44,8 @@ def test_logits_have_the_order_of_the_features_and_no_padding(
 
 
 def test_a_batch_has_no_more_padded_tokens_than_allowed_unless_one_row_has(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(prediction, "TOKENS", 24)
-    order = sorted(range(len(LENGTHS)), key=lambda n: -LENGTHS[n])
-    batches = prediction._batches(order, LENGTHS)
+    monkeypatch.setattr(length_batches, "TOKENS", 24)
+    batches = length_batches.batches_by_length(LENGTHS)
     assert [[LENGTHS[n] for n in batch] for batch in batches] == [[19], [11, 11], [7, 5, 3], [2, 2]]
 
 

@@ -14,6 +14,7 @@ from transformers import BertTokenizer, pipeline
 from tests.tinybert.tasks.conftest import checkpoint, tokenizer  # noqa: F401  (fixtures)
 from tests.tinybert.tasks.test_kinds import KINDS, LABELS, MODEL_OF, ROWS, ROWS_OF
 from tinybert.cli import main
+from tinybert.data import length_batches
 from tinybert.data.tokenizer import save_tokenizer
 from tinybert.errors import InputError
 from tinybert.export.convert import write_float32
@@ -56,10 +57,10 @@ def scorer_of(kind: str, folder: Path, tokenizer: BertTokenizer) -> Scorer:  # n
     save_tokenizer(tokenizer, folder=folder)
     write_labels(folder, LABELS[kind])
     length = {"max_length": 20, "doc_stride": 4} if kind == "qa" else {"max_length": 20}
-    encoding = ROWS_OF[kind].Encoding.model_validate(length).model_dump()
+    read = ROWS_OF[kind].Encoding.model_validate(length).model_dump()
     decoding = ROWS_OF[kind].Decoding().model_dump()
     accelerator = Accelerator(cpu=True, mixed_precision="no")
-    return Scorer(kind, data=folder, checkpoint=folder, encoding=encoding, decoding=decoding, accelerator=accelerator)
+    return Scorer(kind, data=folder, checkpoint=folder, encoding=read, decoding=decoding, accelerator=accelerator)
 
 
 def approximately(value: Any) -> Any:
@@ -117,7 +118,7 @@ def test_an_answer_is_where_it_says_and_its_probability_that_of_its_ends(models)
 def test_order_and_batches_change_nothing(models, monkeypatch):
     texts = [" ".join(["cat"] * n) for n in (1, 9, 3, 9, 2)]
     at_once = Predictor(models["classification"])(texts)
-    monkeypatch.setattr(predictor, "TOKENS", 12)
+    monkeypatch.setattr(length_batches, "TOKENS", 12)
     monkeypatch.setattr(predictor, "REQUESTS", 2)
     assert [*Predictor(models["classification"]).stream(iter(texts))] == approximately(at_once)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tinybert.tasks.encoding import joined
+
 NAMES = ("accuracy", "f1_macro", "f1", "matthews")
 PIPELINE_TAG = "text-classification"
 
@@ -59,8 +61,7 @@ def mistakes(predictions: list[str], rows: list[dict], *, logits: list[Any], lab
 
 
 def text(row: dict) -> str:
-    """The text, or the two texts of a pair in two lines."""
-    return "\n".join(part for part in (row["text"], row["text_pair"]) if part)
+    return joined(row)
 
 
 def gold(row: dict) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tinybert.tasks.encoding import joined
+
 NAMES = ("f1_micro", "f1_macro", "exact")
 PIPELINE_TAG = "text-classification"
 NONE = "(none)"
@@ -58,8 +60,7 @@ def mistakes(predictions: list[list[str]], rows: list[dict], *, logits: list[Any
 
 
 def text(row: dict) -> str:
-    """The text, or the two texts of a pair in two lines."""
-    return "\n".join(part for part in (row["text"], row["text_pair"]) if part)
+    return joined(row)
 
 
 def gold(row: dict) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from tinybert.tasks.encoding import joined
+
 NAMES = ("pearson", "spearman")
 PIPELINE_TAG = "text-classification"
 CONSTANT = 1e-12
@@ -49,8 +51,7 @@ def mistakes(predictions: list[float], rows: list[dict], *, logits: list[Any], l
 
 
 def text(row: dict) -> str:
-    """The text, or the two texts of a pair in two lines."""
-    return "\n".join(part for part in (row["text"], row["text_pair"]) if part)
+    return joined(row)
 
 
 def gold(row: dict) -> str:
