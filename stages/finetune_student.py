@@ -133,7 +133,7 @@ class _Teaching:
         def with_targets(step: int) -> Batch:
             batch = batches(step)
             targets = partial(task_targets, self._teacher, layers=layers, autocast=accelerator.autocast,
-                              values=intermediate.takes_values)  # fmt: skip
+                              values=intermediate.teacher_values)  # fmt: skip
             if self._vocabulary:
                 return self._vocabulary.with_targets(batch, targets)
             return batch | {"teacher": targets(batch)}

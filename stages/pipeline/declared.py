@@ -41,24 +41,56 @@ def read() -> Declared:
     if not name:
         raise InputError("this is a stage of a DVC pipeline; run `dvc repro`, which tells it its name and parameters")
     # Imported here: DVC takes half a second, and a second process of a training run needs none of it.
-    from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
     with Repo() as repo:
-        stage = repo.stage.load_one(name=name)
-        files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-        dependencies = tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files))
-        sections = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
-        return Declared(
-            name=name,
-            command=str(stage.cmd),
-            dependencies=dependencies,
-            outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
-            recorded=_recorded(dependencies),
-            cache=Path(os.path.relpath(repo.cache.local.path)),
-            parameters=_parameters(sections),
-            read_again=partial(_parameters, sections),
-        )
+        return _declared(repo.stage.load_one(name=name), repo)
+
+
+def read_due(stage: Declared) -> list[Declared]:
+    """The other instances of a stage of many that DVC would run too.
+
+    Their dependencies, parameters or command are not those of dvc.lock, and DVC's cache of runs has no such run.
+    """
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        others = repo.stage.load_all(name=stage.name.partition("@")[0])
+        return [_declared(other, repo) for other in others if other.addressing != stage.name and _is_due(other, repo)]
+
+
+def _is_due(stage: Any, repo: Any) -> bool:
+    from dvc.stage.cache import RunCacheNotFoundError
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    if not stage.changed_stage() and stage.deps_cached() and all(out.hash_info for out in stage.outs):
+        return False
+    stage.save_deps(allow_missing=True)
+    for out in stage.outs:  # of dvc.lock, of other dependencies than those of now
+        out.hash_info = HashInfo()
+    try:
+        repo.stage_cache.restore(stage, dry=True)
+    except RunCacheNotFoundError:
+        return True
+    return False
+
+
+def _declared(stage: Any, repo: Any) -> Declared:
+    from dvc.dependency import ParamsDependency
+
+    files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    dependencies = tuple(sorted(Path(os.path.relpath(dep.fs_path)) for dep in files))
+    sections = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    return Declared(
+        name=stage.addressing,
+        command=str(stage.cmd),
+        dependencies=dependencies,
+        outputs=tuple(sorted(Path(os.path.relpath(out.fs_path)) for out in stage.outs)),
+        recorded=_recorded(dependencies),
+        cache=Path(os.path.relpath(repo.cache.local.path)),
+        parameters=_parameters(sections),
+        read_again=partial(_parameters, sections),
+    )
 
 
 def _parameters(sections: Iterable[Any]) -> dict[str, Any]:

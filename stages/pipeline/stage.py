@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -42,6 +42,9 @@ class Run:
     another run's is never found there."""
     writes: bool = True
     """False in a process that computes along with another one on this machine, which writes the outputs."""
+    others: tuple["Other", ...] = ()
+    """Instances of a stage of many whose training is due as well, and whose resume points this run may fill: each
+    stage then goes on from there, to the bytes that it has alone."""
 
     @property
     def task(self) -> str:
@@ -52,9 +55,21 @@ class Run:
         return self.key.rpartition("-")[2]
 
 
-def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool = False) -> None:
+@dataclass(frozen=True)
+class Other:
+    """Another instance of the stage that is running: its key, its parameters, and the folder of its resume point."""
+
+    key: str
+    parameters: Any
+    resume: Path
+
+
+def run(
+    main: Callable[[Model, Run], None], model: type[Model], *, trains: bool = False, together: bool = False
+) -> None:
     """Run `main` as the stage that DVC has started; one that `trains` in as many processes as the machine calls for.
 
+    One that trains `together` is told the other instances that are due (see Run.others).
     What a user or the machine caused ends the process with one message and exit code 1; a bug of ours keeps its
     traceback. The resume point is removed on success only.
     """
@@ -64,7 +79,7 @@ def run(main: Callable[[Model, Run], None], model: type[Model], *, trains: bool 
         else:
             stage = declared.read()
             with exclusive(stage.name):
-                _run_stage(main, model, stage, trains=trains)
+                _run_stage(main, model, stage, trains=trains, together=together)
     except InputError as error:
         _refuse(error)
     except Exception as error:  # libraries have errors of their own for the environment's; others are raised again
@@ -91,42 +106,103 @@ def exclusive(stage: str) -> Iterator[None]:
         raise InputError(f"stage {stage} is already running in another process; wait until it ends") from None
 
 
-def _run_worker(
-    main: Callable[[Model, Run], None], model: type[Model], *, parameters: dict[str, Any], key: str, resume: str
-) -> None:
+Instance = tuple[str, dict[str, Any], str]
+"""What a process is told of one instance: its key, its parameters, and the folder of its resume point."""
+
+
+def _run_worker(main: Callable[[Model, Run], None], model: type[Model], *, instances: list[Instance]) -> None:
     """`main` in one of several processes, which another one has started after all checks."""
     writes = processes.is_local_main_process()
     if not writes:
         sys.stdout = open(os.devnull, "w")
-    main(model.model_validate(parameters), Run(key, Path(resume), writes))
+    _call(main, model, instances, writes=writes)
     processes.leave()
 
 
-def _run_stage(main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool) -> None:
-    start = time.monotonic()
+def _call(
+    main: Callable[[Model, Run], None], model: type[Model], instances: Iterable[Instance], *, writes: bool = True
+) -> None:
+    """Call `main` for the first instance; it is told the others."""
+    (key, parameters, resume), *rest = instances
+    others = tuple(Other(key, model.model_validate(parameters), Path(resume)) for key, parameters, resume in rest)
+    main(model.model_validate(parameters), Run(key, Path(resume), writes, others))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """An instance whose dependencies and parameters are as they should be, and what they were then."""
+
+    stage: Declared
+    before: dependencies.Snapshot
+    given: dict[str, Any]
+
+    @property
+    def resume(self) -> Path:
+        return STATE / "resume" / self.stage.name / _digest(self.stage, self.before)
+
+    @property
+    def instance(self) -> Instance:
+        return self.stage.key, self.given, str(self.resume)
+
+    def require_unchanged(self) -> None:
+        dependencies.check(self.before)
+        dependencies.check_parameters(self.stage.parameters, self.stage.read_again())
+        _require_planned_code(self.stage, self.given)
+
+
+def _check(stage: Declared, model: type[BaseModel]) -> _Checked:
     before = dependencies.snapshot(stage.dependencies)
     dependencies.require_recorded(before, stage.recorded, cache=stage.cache)
     given = _parameters(stage)
     _require_planned_code(stage, given)
-    parameters = validate(model, given, section=_section(stage))
-    resume = STATE / "resume" / stage.name / _digest(stage, before)
-    resumed = resume.exists()
-    if trains and processes.count() > 1:
-        processes.start({"parameters": given, "key": stage.key, "resume": str(resume)})
-    else:
-        main(parameters, Run(stage.key, resume))
-    _require_unchanged(stage, before, given)
-    shutil.rmtree(resume.parent, ignore_errors=True)
+    validate(model, given, section=_section(stage))
+    return _Checked(stage, before, given)
+
+
+def _run_stage(
+    main: Callable[[Model, Run], None], model: type[Model], stage: Declared, *, trains: bool, together: bool
+) -> None:
+    start = time.monotonic()
+    checked = _check(stage, model)
+    resumed = checked.resume.exists()
+    with _other_instances(stage, model) if together else nullcontext([]) as others:
+        instances = [one.instance for one in (checked, *others)]
+        if trains and processes.count() > 1:
+            processes.start({"instances": instances})
+        else:
+            _call(main, model, instances)
+        for other in others:
+            _discard_if_changed(other)
+    _require_unchanged(checked)
+    shutil.rmtree(checked.resume.parent, ignore_errors=True)
     durations.record(STATE / "durations", stage.name, seconds=time.monotonic() - start, resumed=resumed)
 
 
-def _require_unchanged(stage: Declared, before: dependencies.Snapshot, given: dict[str, Any]) -> None:
+@contextmanager
+def _other_instances(stage: Declared, model: type[BaseModel]) -> Iterator[list[_Checked]]:
+    """Those that are due and can run, each locked; what is wrong with another one its own stage will say."""
+    found: list[_Checked] = []
+    with ExitStack() as locks:
+        for other in declared.read_due(stage):
+            with suppress(InputError):
+                locks.enter_context(exclusive(other.name))
+                found.append(_check(other, model))
+        yield found
+
+
+def _discard_if_changed(other: _Checked) -> None:
+    """A resume point under the digest of dependencies that were no longer the same when it was made."""
     try:
-        dependencies.check(before)
-        dependencies.check_parameters(stage.parameters, stage.read_again())
-        _require_planned_code(stage, given)
+        other.require_unchanged()
     except InputError:
-        for output in stage.outputs:
+        shutil.rmtree(other.resume, ignore_errors=True)
+
+
+def _require_unchanged(checked: _Checked) -> None:
+    try:
+        checked.require_unchanged()
+    except InputError:
+        for output in checked.stage.outputs:
             remove(output)
         raise
 

@@ -176,11 +176,11 @@ class Project:
         """The stages that are dirty, and all that follow from them.
 
         What follows from `plan` reads a file of it. `task_texts` follows from every task, but writes the same bytes
-        as long as it names none.
+        as long as it names none; `gather` follows from every student, and always writes the same.
         """
         graph = self.repo.index.graph
-        if not self._names_other_tasks():
-            graph = nx.restricted_view(graph, [], [edge for edge in graph.edges if _name(edge[1]) == "task_texts"])
+        same = {"gather"} if self._names_other_tasks() else {"gather", "task_texts"}
+        graph = nx.restricted_view(graph, [], [edge for edge in graph.edges if _name(edge[1]) in same])
         names = {_name(stage): stage for stage in graph}
         dirty = self.dirty()
         followers = (nx.ancestors(graph, names[name]) for name in dirty - {"plan"})

@@ -14,8 +14,8 @@ STUDENT = f"finetune_student@{{task}}-{{student}} {MEASURED}"
 TAUGHT = f"teach@{{task}} {STUDENT}"
 TEACHER = f"finetune_teacher@{{task}} {TAUGHT}"
 GENERAL = f"distill@{{student}} {STUDENT}"
-SHRUNK = f"shrink@{{student}} {GENERAL}"
-PRETRAINED = f"pretrain shrink@* distill@* {TEACHER}"
+SHRUNK = f"shrink@{{student}} gather {GENERAL}"
+PRETRAINED = f"pretrain shrink@* gather distill@* {TEACHER}"
 TABLE = {
     "compute": PRETRAINED,
     "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* floor@* task_texts {PRETRAINED}",
@@ -47,9 +47,9 @@ LETTERS = {"task": "T", "student": "S", "source": "R"}
 CAPTION = (
     "`T` is one task, `S` one student, `R` one source, `*` all of them; the row of `sources.R` is that of the default, "
     "whose one source feeds the corpus and all tasks. `plan` runs at every change. A default in `finetuning` that a "
-    "task overrides leaves that task alone. `task_texts` writes the same bytes again where it does not name the task. "
-    "Fewer stages run where an output comes out the same as before: what only "
-    "follows from it is then left alone."
+    "task overrides leaves that task alone. `task_texts` writes the same bytes again where it does not name the task, "
+    "`gather` always. Fewer stages run where an output comes out the same as before: what only follows from it is then "
+    "left alone."
 )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import sys
 import warnings
@@ -94,12 +95,29 @@ def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> N
 
 
 def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(another_depth: Path) -> None:
-    after = {"plan", "shrink@small", "distill@small", "report"}.union(*map(instances, OF_STUDENTS))
+    after = {"plan", "shrink@small", "gather", "distill@small", "report"}.union(*map(instances, OF_STUDENTS))
     assert stages_run((another_depth / ".git/run").read_text()) == after
     assert "library/small.json" in (another_depth / ".git/diff").read_text()
     for task in TASKS:
         folder = another_depth / "models/tasks" / task / "students/small"
         assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
+
+
+def test_students_that_are_new_are_distilled_together_and_have_the_bytes_that_each_has_alone(copy: Path) -> None:
+    (small,) = yaml.safe_load((copy / "params.yaml").read_text())["students"].values()
+    shapes = {"a": {"num_hidden_layers": 1}, "b": {"hidden_size": 16}, "c": {"method": "first", "vocab_size": None}}
+    edit(copy, {f"students.{name}": small | shape for name, shape in shapes.items()})
+    output = run(copy, "dvc", "repro", *(f"distill@{name}" for name in shapes))
+    of_each = {f"{stage}@{name}" for stage in ("shrink", "distill") for name in shapes}
+    assert stages_run(output) == {"plan", "gather"} | of_each, "small stays as it is"
+    first = output.partition("Running stage 'distill@")[2].partition("Running stage")[0]
+    assert all(re.search(rf"^distill {name}: step 80/80 ", first, flags=re.MULTILINE) for name in shapes)
+    assert output.count("resumes after step 80/80") == 2
+    together = output_hashes((copy / "dvc.lock").read_text())
+    alone = run(copy, "dvc", "repro", "--force", "--single-item", "distill@b")
+    assert set(re.findall(r"^distill (\w+): step", alone, flags=re.MULTILINE)) == {"b"}
+    assert output_hashes((copy / "dvc.lock").read_text()) == together
+    assert not [*(copy / ".state/resume").iterdir()]
 
 
 def test_two_commits_compare_and_the_older_one_comes_from_the_cache(another_depth: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_another_depth_downloads_the_teacher_and_trains_none(
     mate = teammate(remote, tmp_path, author(another_depth, remote, tmp_path))
     edit(mate, {"students.small.num_hidden_layers": 3})
     command = recipe(DOCUMENT, "Go back, or on").replace("\n", " finetune_student@library-small\n")
-    expected = {"plan", "shrink@small", "distill@small", "finetune_student@library-small"}
+    expected = {"plan", "shrink@small", "gather", "distill@small", "finetune_student@library-small"}
     assert stages_run(shell(mate, command)) == expected
     assert (mate / "models/teacher/model.safetensors").exists()
     assert not (mate / "data/tasks/answers").exists()

@@ -1,8 +1,10 @@
 """General distillation on packed blocks: objective, distillation targets, and the whole training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 from torch.nn import functional as F
-from transformers import BertForPreTraining, BertTokenizer
+from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
 from tinybert.data.retokenizing import Retokenizer
 from tinybert.data.tokenizer import special_id
@@ -58,8 +60,8 @@ class GeneralDistillation(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The weighted losses of a masked batch with its `corpus_targets`."""
-        layers, values = range(self.student.config.num_hidden_layers), self.intermediate.takes_values
-        with capture(self.student.bert, layers, values=values) as states:
+        layers = range(self.student.config.num_hidden_layers)
+        with capture(self.student.bert, layers, values=self.intermediate.student_values) as states:
             hidden_BLH = encode_blocks(self.student.bert, batch)
         student = by_word(states, batch["student_words"]) if "student_words" in batch else states
         losses = self.intermediate(student, batch["teacher"], _compared(batch))
@@ -125,7 +127,7 @@ def in_words(batch: Batch, retokenizer: Retokenizer, *, cls_id: int, pad_token_i
 
 def corpus_targets(
     teacher: BertForPreTraining, batch: Batch, *, layers: Sequence[int], predictions: bool,
-    autocast: Callable[..., AbstractContextManager], values: bool = False,
+    autocast: Callable[..., AbstractContextManager], values: Sequence[int] = (),
 ) -> Batch:  # fmt: skip
     """A batch's distillation targets: "teacher", the States of `layers`; if `predictions`, "teacher_logits" [M, V].
 
@@ -139,58 +141,126 @@ def corpus_targets(
     return {"teacher": states.cloned(), **{name: tensor.clone() for name, tensor in logits.items()}}
 
 
-def distill(
-    student: BertForPreTraining, teacher: BertForPreTraining, blocks: np.ndarray | Mixture, *, tokenizer: BertTokenizer,
-    projections: nn.ModuleList, teacher_layers: list[int], steps: int = 400, batch_size: int = 16,
-    learning_rate: float = 1e-3, warmup: float = 0.1, weight_decay: float = 0.01,
-    weights: Mapping[str, float] = EQUAL_WEIGHTS, relation_heads: int = RELATION_HEADS, temperature: float = 1.0,
-    mask_probability: float = 0.2, whole_words: bool = False, dropout: float = 0.0, seed: int = 0,
-    student_tokenizer: BertTokenizer | None = None, accelerator: Accelerator | None = None,
-    state: TrainState | None = None, folder: Path | None = None, progress: Progress | None = None,
-) -> list[dict[str, float]]:  # fmt: skip
-    """Distil `teacher` into `student` and `projections` in place, on packed `blocks` [N, L]; return the training curve.
+@dataclass
+class Learner:
+    """A student in general distillation, and what its training takes beside what all students share."""
 
-    `projections` are those of `projections.projections_from`, `teacher_layers` those of `pruning.layers.choose_layers`.
-    `weights` are by the names of `intermediate.LOSSES` and of OF_THE_HEAD, "prediction" softened by `temperature`; a
-    loss that they lack is not computed; without `steps` nothing is. `student_tokenizer` is the student's where it is
-    not `tokenizer`, that of the teacher and the blocks: then losses compare words. The other arguments are those of
-    `train`. Raises InputError where the teacher has no MLM head to learn from, or where numbers of heads or the two
-    vocabularies do not allow a loss.
+    student: BertForPreTraining
+    projections: nn.ModuleList
+    """Those of `projections.projections_from`."""
+    teacher_layers: list[int]
+    """Those of `pruning.layers.choose_layers`."""
+    tokenizer: BertTokenizer | None = None
+    """The student's own, where it is not that of the teacher and the blocks; then losses compare words."""
+    state: TrainState = field(default_factory=TrainState)
+    folder: Path | None = None
+    """Of its resume point, see `train`."""
+    progress: Progress | None = None
+
+
+def distill(
+    learners: Sequence[Learner], teacher: BertForPreTraining, blocks: np.ndarray | Mixture, *,
+    tokenizer: BertTokenizer, steps: int = 400, batch_size: int = 16, learning_rate: float = 1e-3, warmup: float = 0.1,
+    weight_decay: float = 0.01, weights: Mapping[str, float] = EQUAL_WEIGHTS, relation_heads: int = RELATION_HEADS,
+    temperature: float = 1.0, mask_probability: float = 0.2, whole_words: bool = False, dropout: float = 0.0,
+    seed: int = 0, accelerator: Accelerator | None = None,
+) -> None:  # fmt: skip
+    """Distil `teacher` into the students and projections of `learners` in place, on packed `blocks` [N, L].
+
+    The curve of each is then in its state. All see the same batches, of which the teacher's states are computed once,
+    and each has the bits that it has alone. `weights` are by the names of `intermediate.LOSSES` and of OF_THE_HEAD,
+    "prediction" softened by `temperature`; a loss that they lack is not computed; without `steps` nothing is.
+    `tokenizer` is that of the teacher and the blocks. The other arguments are those of `train`. Raises InputError where
+    the teacher has no MLM head to learn from, where numbers of heads or two vocabularies do not allow a loss, or where
+    the training of the first learner diverges; another one is then left as it was.
     """
     if not steps:
-        return []
+        return
     _require_mlm_head(teacher, weights)
-    prediction, hard = (weights.get(name, 0.0) for name in OF_THE_HEAD)
-    accelerator, state = accelerator or set_up(), state or TrainState()
-    device = accelerator.device
-    teacher = cast_linear_weights_to_bf16(teacher.to(device).eval(), accelerator)
+    accelerator = accelerator or set_up()
+    teacher = cast_linear_weights_to_bf16(teacher.to(accelerator.device).eval(), accelerator)
     masking = masking_for(
         tokenizer, probability=mask_probability, whole_words=whole_words, vocab_size=teacher.config.vocab_size
     )
-    own_words = _own_words(tokenizer, student_tokenizer, student, weights) if student_tokenizer else None
-    masked = partial(masked_batch, blocks, seed=seed, masking=masking, device=device)
-    targets = partial(corpus_targets, teacher, layers=teacher_layers, autocast=accelerator.autocast)
+    masked = partial(masked_batch, blocks, seed=seed, masking=masking, device=accelerator.device)
+    targets = partial(corpus_targets, teacher, autocast=accelerator.autocast)
+    layers = [learner.teacher_layers for learner in learners]
+    of_all = partial(
+        targets, layers=_union(layers), predictions=weights.get("prediction", 0.0) > 0,
+        values=_union(some[-1:] for some in layers) if weights.get("relation") else (),
+    )  # fmt: skip
+    taught = _Taught(partial(masked, batch_size=batch_size, shard=shard_of(accelerator)), of_all)
+    objective = partial(_objective, teacher=teacher.config, masked=masked, targets=targets, weights=weights,
+                        temperature=temperature, relation_heads=relation_heads, dropout=dropout)  # fmt: skip
+
+    def training(learner: Learner) -> Iterator[int]:
+        own = _own_words(tokenizer, learner, weights) if learner.tokenizer else None
+        yield from train(
+            objective(learner).to(accelerator.device), batches=(lambda step: own(taught(step))) if own else taught,
+            steps=steps, learning_rate=learning_rate, warmup=warmup, weight_decay=weight_decay, seed=seed,
+            accelerator=accelerator, state=learner.state, folder=learner.folder, progress=learner.progress,
+        )  # fmt: skip
+        learner.student.eval()
+
+    _run_side_by_side([training(learner) for learner in learners], learners, accelerator)
+
+
+class _Taught:
+    """Masked batches with the teacher's states, of which the last is kept for the next student."""
+
+    def __init__(self, masked: Callable[[int], Batch], targets: Callable[[Batch], Batch]) -> None:
+        self._masked, self._targets = masked, targets
+        self._step, self._batch = -1, Batch()
+
+    def __call__(self, step: int) -> Batch:
+        if step != self._step:
+            inputs = self._masked(step)
+            self._step, self._batch = step, inputs | self._targets(inputs)
+        return self._batch
+
+
+def _objective(
+    learner: Learner, *, teacher: BertConfig, masked: Callable[..., Batch], targets: Callable[..., Batch],
+    weights: Mapping[str, float], temperature: float, relation_heads: int, dropout: float,
+) -> GeneralDistillation:  # fmt: skip
+    student, layers = learner.student, learner.teacher_layers
     inner = {name: weight for name, weight in weights.items() if name not in OF_THE_HEAD}
     intermediate = IntermediateDistillation(
-        projections, student.config, teacher.config, teacher_layers=teacher_layers, weights=inner,
+        learner.projections, student.config, teacher, teacher_layers=layers, weights=inner,
         relation_heads=relation_heads,
-        deviations_MD=_deviations(masked, targets, layers=teacher_layers) if inner.get("standardized") else None,
+        deviations_MD=_deviations(masked, targets, layers=layers) if inner.get("standardized") else None,
     )  # fmt: skip
-    objective = GeneralDistillation(student, intermediate, prediction=prediction, temperature=temperature, hard=hard)
     set_dropout(student, hidden=dropout)
+    prediction, hard = (weights.get(name, 0.0) for name in OF_THE_HEAD)
+    return GeneralDistillation(student, intermediate, prediction=prediction, temperature=temperature, hard=hard)
 
-    def batch(step: int) -> Batch:
-        inputs = masked(step, batch_size=batch_size, shard=shard_of(accelerator))
-        both = inputs | targets(inputs, predictions=prediction > 0, values=intermediate.takes_values)
-        return own_words(both) if own_words else both
 
-    for _ in train(
-        objective.to(device), batches=batch, steps=steps, learning_rate=learning_rate, warmup=warmup,
-        weight_decay=weight_decay, seed=seed, accelerator=accelerator, state=state, folder=folder, progress=progress,
-    ):  # fmt: skip
-        pass
-    student.eval()
-    return state.curve
+def _run_side_by_side(
+    trainings: Sequence[Iterator[int]], learners: Sequence[Learner], accelerator: Accelerator
+) -> None:
+    """Train the one that has done the fewest steps, until all are done: then each batch is made once.
+
+    Where one but the first fails, the others go on: it fails again, with its message, where it is the first. Of several
+    processes not all may have seen it yet, so that all end.
+    """
+    waiting = [(0, number) for number in range(len(trainings))]
+    while waiting:
+        _, number = heappop(waiting)
+        try:
+            done = next(trainings[number], None)
+        except InputError as error:
+            progress = learners[number].progress
+            if number == 0 or accelerator.num_processes > 1:
+                raise
+            if progress:
+                progress.note(f"ends here, the others go on: {error}")
+            continue
+        if done is not None:
+            heappush(waiting, (done, number))
+
+
+def _union(layers: Iterable[Sequence[int]]) -> list[int]:
+    return sorted({n for some in layers for n in some})
 
 
 def _require_mlm_head(teacher: BertForPreTraining, weights: Mapping[str, float]) -> None:
@@ -203,10 +273,10 @@ def _require_mlm_head(teacher: BertForPreTraining, weights: Mapping[str, float])
             )
 
 
-def _own_words(
-    tokenizer: BertTokenizer, own: BertTokenizer, student: BertForPreTraining, weights: Mapping[str, float]
-) -> Callable[[Batch], Batch]:
+def _own_words(tokenizer: BertTokenizer, learner: Learner, weights: Mapping[str, float]) -> Callable[[Batch], Batch]:
     """A batch for a student with a tokenizer of its own."""
+    own = learner.tokenizer
+    assert own, "else the batch is the teacher's"
     for name in OF_THE_HEAD:
         if weights.get(name):
             raise InputError(
@@ -214,12 +284,14 @@ def _own_words(
             )
     return partial(
         in_words, retokenizer=Retokenizer(tokenizer, own), cls_id=special_id(tokenizer, "cls"),
-        pad_token_id=special_id(own, "pad"), longest=student.config.max_position_embeddings,
+        pad_token_id=special_id(own, "pad"), longest=learner.student.config.max_position_embeddings,
     )  # fmt: skip
 
 
 def _deviations(masked: Callable[..., Batch], targets: Callable[..., Batch], *, layers: Sequence[int]) -> torch.Tensor:
     """The teacher's on the first blocks of the training, masked, which are the same in every process."""
     batches = (masked(step, batch_size=DEVIATION_ROWS) for step in range(BATCHES))
-    states = ((targets(batch, predictions=False)["teacher"], _compared(batch).real_BL) for batch in batches)
+    states = (
+        (targets(batch, layers=layers, predictions=False)["teacher"], _compared(batch).real_BL) for batch in batches
+    )
     return channel_deviations(states, layers=layers)

@@ -63,9 +63,14 @@ class IntermediateDistillation(nn.Module):
         self.register_buffer("deviations_MD", deviations_MD, persistent=False)
 
     @property
-    def takes_values(self) -> bool:
-        """Whether States need the values of the last layer."""
-        return "relation" in self.weights
+    def student_values(self) -> list[int]:
+        """The student's layers of which States need the values."""
+        return [len(self.teacher_layers) - 1] if "relation" in self.weights else []
+
+    @property
+    def teacher_values(self) -> list[int]:
+        """Likewise the teacher's."""
+        return [self.teacher_layers[n] for n in self.student_values]
 
     def forward(self, student: States, teacher: States, compared: Compared) -> dict[str, torch.Tensor]:
         """The weighted losses, by name."""

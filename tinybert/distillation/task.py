@@ -31,8 +31,8 @@ class TaskIntermediateDistillation(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The weighted losses of a batch with its `task_targets` as "teacher"."""
-        layers, values = range(self.bert.config.num_hidden_layers), self.intermediate.takes_values
-        with capture(self.bert, layers, values=values) as states:
+        layers = range(self.bert.config.num_hidden_layers)
+        with capture(self.bert, layers, values=self.intermediate.student_values) as states:
             self.bert(**model_inputs(batch))
         student = by_word(states, batch["student_words"]) if "student_words" in batch else states
         return self.intermediate(student, batch["teacher"], _compared(batch))
@@ -53,7 +53,7 @@ def _compared(batch: Batch) -> Compared:
 
 def task_targets(
     teacher: nn.Module, batch: Batch, *, layers: Sequence[int], autocast: Callable[..., AbstractContextManager],
-    values: bool = False,
+    values: Sequence[int] = (),
 ) -> States:  # fmt: skip
     """The States of a fine-tuned teacher's `layers` for a batch of its task's rows. `teacher` is in eval mode.
 

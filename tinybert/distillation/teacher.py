@@ -4,7 +4,7 @@ A student's states are captured alike. With hooks the fast attention kernel stay
 h heads, d head size.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class States:
     """Queries before they are split into heads, [B, L, H]; keys likewise."""
     key: dict[int, torch.Tensor] = field(default_factory=dict)
     value: dict[int, torch.Tensor] = field(default_factory=dict)
-    """Values likewise, of the last layer only, and where they are asked for."""
+    """Values likewise, of the layers that they are asked for of."""
 
     def cloned(self) -> "States":
         """Copies that autograd can save for the backward pass, which it refuses for tensors made in inference mode."""
@@ -40,10 +40,10 @@ class States:
 
 
 @contextmanager
-def capture(bert: BertModel, layers: Sequence[int], *, values: bool = False) -> Iterator[States]:
+def capture(bert: BertModel, layers: Iterable[int], *, values: Iterable[int] = ()) -> Iterator[States]:
     """States that a forward pass of `bert` fills: the embeddings' output, and the states of `layers`, from 0.
 
-    With `values` also those of the last of `layers`, which relations take.
+    `values` are layers whose values are kept as well, which relations take.
     """
     states = States()
     hooks = [_record(bert.embeddings, states.hidden, EMBEDDING)]
@@ -52,10 +52,8 @@ def capture(bert: BertModel, layers: Sequence[int], *, values: bool = False) -> 
         hooks.append(_record(layer, states.hidden, n))
         hooks.append(_record(layer.get_submodule("attention.self.query"), states.query, n))
         hooks.append(_record(layer.get_submodule("attention.self.key"), states.key, n))
-    if values:
-        last = layers[-1]
-        value = bert.encoder.get_submodule(f"layer.{last}.attention.self.value")
-        hooks.append(_record(value, states.value, last))
+    for n in values:
+        hooks.append(_record(bert.encoder.get_submodule(f"layer.{n}.attention.self.value"), states.value, n))
     try:
         yield states
     finally:

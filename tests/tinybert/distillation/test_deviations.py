@@ -12,7 +12,7 @@ from transformers import BertForPreTraining, BertTokenizer
 from tests.tiny_bert import BLOCKS, CUT, INPUTS, MASKING
 from tinybert.distillation import general
 from tinybert.distillation.deviations import BATCHES, FLOOR, channel_deviations
-from tinybert.distillation.general import corpus_targets, distill
+from tinybert.distillation.general import Learner, corpus_targets, distill
 from tinybert.distillation.projections import projections_from
 from tinybert.distillation.task import task_deviations
 from tinybert.distillation.teacher import States, capture
@@ -82,8 +82,8 @@ def test_distilling_takes_those_of_the_first_blocks_masked_in_every_process(
 
     monkeypatch.setattr(general, "train", train)
     cut = first_channels(teacher.config, **CUT)
-    distill(apply_cut(teacher, cut), teacher, blocks, tokenizer=tokenizer, teacher_layers=[1, 4], seed=3, batch_size=4,
-            projections=projections_from(cut.basis(36), states=3), weights={"standardized": 1.0},
+    learner = Learner(apply_cut(teacher, cut), projections_from(cut.basis(36), states=3), [1, 4])
+    distill([learner], teacher, blocks, tokenizer=tokenizer, seed=3, batch_size=4, weights={"standardized": 1.0},
             accelerator=accelerator)  # fmt: skip
     first = [masked_batch(blocks, step, batch_size=general.DEVIATION_ROWS, seed=3, masking=MASKING,
                           device=accelerator.device) for step in range(BATCHES)]  # fmt: skip

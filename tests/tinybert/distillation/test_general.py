@@ -10,7 +10,7 @@ from transformers import BertConfig, BertForPreTraining, BertModel, BertTokenize
 
 from tests.tiny_bert import BLOCKS, CUT, same_weights
 from tinybert.distillation import general
-from tinybert.distillation.general import EQUAL_WEIGHTS, GeneralDistillation, corpus_targets, distill
+from tinybert.distillation.general import EQUAL_WEIGHTS, GeneralDistillation, Learner, corpus_targets, distill
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import projections_from
 from tinybert.errors import InputError
@@ -33,8 +33,8 @@ def test_distilling_is_training_on_masked_batches_with_their_targets(
 ):
     monkeypatch.setattr(general, "set_up", lambda: accelerator)
     student, projections = parts(teacher)
-    curve = distill(student, teacher, BLOCKS, tokenizer=tokenizer, projections=projections, teacher_layers=LAYERS,
-                    steps=5, batch_size=2)  # fmt: skip
+    learner = Learner(student, projections, LAYERS)
+    distill([learner], teacher, BLOCKS, tokenizer=tokenizer, steps=5, batch_size=2)
 
     other, maps = parts(teacher)
     weights = {name: weight for name, weight in EQUAL_WEIGHTS.items() if name != "prediction"}
@@ -48,7 +48,7 @@ def test_distilling_is_training_on_masked_batches_with_their_targets(
     objective = GeneralDistillation(other, inner, prediction=1.0, temperature=1.0)
     done = train(objective, batches=batch, steps=5, learning_rate=1e-3, warmup=0.1, weight_decay=0.01, seed=0,
                  accelerator=accelerator)  # fmt: skip
-    assert list(done) == [row["step"] for row in curve] == [1, 2, 3, 4, 5]
+    assert list(done) == [row["step"] for row in learner.state.curve] == [1, 2, 3, 4, 5]
     assert same_weights(student, other) and same_weights(projections, maps)
     assert not student.training
 
@@ -59,29 +59,28 @@ def test_losses_of_a_random_head_are_refused(
 ):
     BertModel(config).save_pretrained(tmp_path)
     teacher = load_checkpoint(tmp_path)
-    student, projections = parts(teacher)
-    options: dict[str, Any] = {"tokenizer": tokenizer, "projections": projections, "teacher_layers": LAYERS, "steps": 1}
-    options |= {"batch_size": 2, "accelerator": accelerator}
+    learner = Learner(*parts(teacher), LAYERS)
+    options: dict[str, Any] = {"tokenizer": tokenizer, "steps": 1, "batch_size": 2, "accelerator": accelerator}
     weights = EQUAL_WEIGHTS | {"prediction": 0.0}
     with pytest.raises(InputError, match=f"^losses.{name} is 1.0, but the teacher's checkpoint has no MLM head"):
-        distill(student, teacher, BLOCKS, **options, weights=weights | {name: 1.0})
-    distill(student, teacher, BLOCKS, **options, weights=weights)
+        distill([learner], teacher, BLOCKS, **options, weights=weights | {name: 1.0})
+    distill([learner], teacher, BLOCKS, **options, weights=weights)
 
 
 def test_a_loss_that_there_is_not_is_refused(
     teacher: BertForPreTraining, tokenizer: BertTokenizer, accelerator: Accelerator
 ):
-    student, projections = parts(teacher)
+    learner = Learner(*parts(teacher), LAYERS)
     with pytest.raises(InputError, match="^losses: expected embedding, hidden, .*relation, got relatoin$"):
-        distill(student, teacher, BLOCKS, tokenizer=tokenizer, projections=projections, teacher_layers=LAYERS,
-                weights={"hidden": 1.0, "relatoin": 1.0}, accelerator=accelerator)  # fmt: skip
+        distill([learner], teacher, BLOCKS, tokenizer=tokenizer, weights={"hidden": 1.0, "relatoin": 1.0},
+                accelerator=accelerator)  # fmt: skip
 
 
 def test_any_mixture_lowers_its_losses(teacher: BertForPreTraining, tokenizer: BertTokenizer, accelerator: Accelerator):
     weights = {"standardized": 1e-4, "cosine": 1.0, "patience": 1.0, "relation": 1.0, "hard": 1.0}
-    student, projections = parts(teacher)
-    curve = distill(student, teacher, BLOCKS, tokenizer=tokenizer, projections=projections, teacher_layers=LAYERS,
-                    steps=60, batch_size=2, learning_rate=1e-2, weights=weights, relation_heads=2,
-                    accelerator=accelerator)  # fmt: skip
+    learner = Learner(*parts(teacher), LAYERS)
+    distill([learner], teacher, BLOCKS, tokenizer=tokenizer, steps=60, batch_size=2, learning_rate=1e-2,
+            weights=weights, relation_heads=2, accelerator=accelerator)  # fmt: skip
+    curve = learner.state.curve
     assert set(curve[0]) == {"step", "learning_rate", *weights}
     assert all(curve[-1][name] < 0.9 * curve[0][name] for name in weights)

@@ -65,7 +65,7 @@ def deviations(teacher: Any) -> torch.Tensor:
 def general(student: Any, teacher: Any, batch: Any, *, weights: dict[str, float], prediction: float, hard: float = 0.0):
     inner = intermediate(student, teacher, weights)
     targets = corpus_targets(
-        teacher, batch, layers=LAYERS, predictions=prediction > 0, autocast=PRECISE, values=inner.takes_values
+        teacher, batch, layers=LAYERS, predictions=prediction > 0, autocast=PRECISE, values=inner.teacher_values
     )
     return GeneralDistillation(student, inner, prediction=prediction, temperature=2.0, hard=hard), batch | targets
 
@@ -237,7 +237,7 @@ def rows(*lengths: int, padded_to: int | None = None) -> Batch:
 def task_losses(pair: tuple[Any, Any], batch: Batch) -> dict[str, torch.Tensor]:
     teacher, student = pair
     objective = TaskIntermediateDistillation(student, intermediate(student, teacher, ODD)).eval()
-    targets = task_targets(teacher, batch, layers=LAYERS, autocast=PRECISE, values=True)
+    targets = task_targets(teacher, batch, layers=LAYERS, autocast=PRECISE, values=LAYERS[-1:])
     return objective(batch | {"teacher": targets})
 
 

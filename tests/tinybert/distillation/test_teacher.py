@@ -31,10 +31,10 @@ def test_states_are_those_of_transformers(teacher: BertForPreTraining):
             torch.testing.assert_close(projected, projection(expected[n]), rtol=1e-6, atol=1e-6)
 
 
-def test_values_are_those_of_the_last_layer_and_only_where_they_are_asked_for(teacher: BertForPreTraining):
+def test_values_are_of_the_layers_that_they_are_asked_for_of(teacher: BertForPreTraining):
     with capture(teacher.bert, [1, 2, 4]) as without:
         hidden = teacher.bert(**INPUTS, output_hidden_states=True).hidden_states
-    with capture(teacher.bert, [1, 2, 4], values=True) as states:
+    with capture(teacher.bert, [1, 2, 4], values=[4]) as states:
         teacher.bert(**INPUTS)
     assert not without.value and list(states.value) == [4]
     value = teacher.bert.encoder.get_submodule("layer.4.attention.self.value")

@@ -11,7 +11,7 @@ from transformers import BertForPreTraining, BertForSequenceClassification, Bert
 from tests.tiny_bert import BLOCKS, CUT
 from tinybert.data.retokenizing import Retokenizer
 from tinybert.data.tokenizer import build_tokenizer
-from tinybert.distillation.general import distill
+from tinybert.distillation.general import Learner, distill
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import projections_from
 from tinybert.distillation.task import IMPOSSIBLE, TaskIntermediateDistillation, TeacherVocabulary, task_targets
@@ -77,9 +77,10 @@ def test_general_distillation_is_the_same_with_a_vocabulary_that_lacks_what_no_t
         student = student_of(teacher)
         student = reduce_embeddings(student, kept, pad_token_id=0) if own else student
         maps = projections_from(torch.eye(36)[:, :20], states=3)
-        options: dict[str, Any] = {"teacher_layers": LAYERS, "steps": 4, "batch_size": 2, "accelerator": accelerator}
-        curves.append(distill(student, teacher, BLOCKS, tokenizer=tokenizer, student_tokenizer=own, projections=maps,
-                              weights=WEIGHTS, relation_heads=4, mask_probability=0.0, **options))  # fmt: skip
+        learner = Learner(student, maps, LAYERS, own)
+        distill([learner], teacher, BLOCKS, tokenizer=tokenizer, weights=WEIGHTS, relation_heads=4, steps=4,
+                batch_size=2, mask_probability=0.0, accelerator=accelerator)  # fmt: skip
+        curves.append(learner.state.curve)
     for plain, reduced in zip(*curves, strict=True):
         assert plain == pytest.approx(reduced, rel=1e-4)
 
@@ -89,9 +90,9 @@ def test_losses_of_the_mlm_head_are_refused_where_the_vocabularies_differ(
 ) -> None:
     own = reduce_tokenizer(tokenizer, kept_of(tokenizer))
     with pytest.raises(InputError, match="^losses.hard is 0.5, but the student's vocabulary is not its teacher's; exp"):
-        distill(student_of(teacher), teacher, BLOCKS, tokenizer=tokenizer, student_tokenizer=own, steps=1,
-                projections=projections_from(torch.eye(36)[:, :20], states=3), teacher_layers=LAYERS,
-                weights={"hard": 0.5}, accelerator=accelerator)  # fmt: skip
+        learner = Learner(student_of(teacher), projections_from(torch.eye(36)[:, :20], states=3), LAYERS, own)
+        distill([learner], teacher, BLOCKS, tokenizer=tokenizer, steps=1, weights={"hard": 0.5},
+                accelerator=accelerator)  # fmt: skip
 
 
 def test_the_losses_on_a_tasks_rows_are_the_same_too(
@@ -118,7 +119,7 @@ def test_the_losses_on_a_tasks_rows_are_the_same_too(
         return TaskIntermediateDistillation(model, inner)(batch)
 
     def targets(batch: Any) -> States:
-        return task_targets(teacher, batch, layers=LAYERS, autocast=accelerator.autocast, values=True)
+        return task_targets(teacher, batch, layers=LAYERS, autocast=accelerator.autocast, values=LAYERS[-1:])
 
     expected = losses(student_of(teacher), batch | {"teacher": targets(batch)})
     renumbered = batch | {"input_ids": torch.tensor([[kept.index(n) for n in row] for row in ids.tolist()])}
