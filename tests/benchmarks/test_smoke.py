@@ -12,7 +12,17 @@ import torch
 from accelerate.state import AcceleratorState
 from transformers import BertTokenizer
 
-from benchmarks import distillation, inference, peak, preparation, pretraining, saving, task_distillation, throughput
+from benchmarks import (
+    distillation,
+    inference,
+    peak,
+    preparation,
+    pretraining,
+    saving,
+    task_distillation,
+    throughput,
+    together,
+)
 from benchmarks import task_finetuning as finetuning
 from benchmarks.clones import ROOT
 from benchmarks.throughput import OURS
@@ -32,7 +42,7 @@ STEPS = 5
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for module in (distillation, inference, pretraining, task_distillation, finetuning, throughput):
+    for module in (distillation, inference, pretraining, task_distillation, finetuning, throughput, together):
         for name, value in TINY.items():
             monkeypatch.setattr(module, name, value, raising=False)
     threads = torch.get_num_threads()
@@ -128,3 +138,15 @@ def test_preparation_by_stages(tmp_path: Path, tokenizer: BertTokenizer, monkeyp
     save_tokenizer(tokenizer, folder=tmp_path / "models/tokenizer")
     monkeypatch.chdir(tmp_path)
     assert preparation.by_stages() > 100
+
+
+def test_students_together_are_timed_beside_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "STUDENTS", [(1, 16, 2, 24), (2, 12, 2, 24)])
+    monkeypatch.setattr(together, "COUNTS", (1, 2))
+    monkeypatch.setattr(together, "LENGTH", 16)
+    (measured,) = together.rounds(random_blocks(), count=1, steps=STEPS)
+    assert len(measured["alone"]) == 2 and [*measured["together"]] == [2]
+    row = {"alone": [2.0, 1.0], "together": {2: 2.5}}
+    *_, one, two = together.table([row])
+    assert one == "| 1 | 2.00 s | 2.00 s | 1.00 x | 1.00 (1.00 to 1.00) |"
+    assert two == "| 2 | 2.50 s | 3.00 s | 1.20 x | 1.25 (1.25 to 1.25) |"

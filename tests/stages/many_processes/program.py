@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 from torch import distributed
 
-from stages import finetune_student
-from stages.pipeline.stage import Run, run
+from stages import distill, finetune_student
+from stages.pipeline.stage import Other, Run, run
 from tests.stages.many_processes import tiny
 from tinybert.distillation import general
 from tinybert.finetuning import fit
@@ -27,6 +27,8 @@ from tinybert.training.progress import Progress
 
 class Parameters(BaseModel):
     stages: list[str]
+    together: bool | None = None
+    """Whether the students of tiny.STUDENTS are distilled by one pass of their teacher, or each by itself."""
 
 
 def main(p: Parameters, run: Run) -> None:
@@ -36,12 +38,23 @@ def main(p: Parameters, run: Run) -> None:
     if "DROP" in os.environ:
         for module in (mlm, general, finetune_student, fit):
             vars(module)["train"] = _dropped
+    if p.together is not None:
+        _distill(run, together=p.together)
     for name in p.stages:
         stage = import_module(f"stages.{name}")
         instance = Run(tiny.KEYS[name], run.resume / name, run.writes)
         stage.main(stage.Parameters.model_validate(tiny.parameters(name)), instance)
         if distributed.is_initialized():
             distributed.barrier()  # what this stage has written, the next one reads
+
+
+def _distill(run: Run, *, together: bool) -> None:
+    """The second stage finds its training done where the first has trained both."""
+    parameters = distill.Parameters.model_validate(tiny.without_mlm_losses())
+    students = [Other(name, parameters, run.resume / name) for name in tiny.STUDENTS]
+    for n, student in enumerate(students):
+        others = tuple(students[n + 1 :]) if together else ()
+        distill.main(parameters, Run(student.key, student.resume, run.writes, others))
 
 
 def _fail(reason: str, *, first: bool) -> None:

@@ -21,7 +21,7 @@ DVC_YAML = """
 stages:
   all:
     cmd: python -m tests.stages.many_processes.program
-    params: [stages]
+    params: [stages, together]
     deps: [data/packed]
     outs: [models/tasks]
 """
@@ -41,12 +41,12 @@ TRAININGS = {
 DROP = 3
 
 
-def project(folder: Path, *, stages: list[str] = tiny.STAGES) -> Path:
+def project(folder: Path, *, stages: list[str] = tiny.STAGES, together: bool | None = None) -> Path:
     tiny.make(folder)
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text("[core]\nno_scm = true\nanalytics = false\ncheck_update = false\n")
     (folder / "dvc.yaml").write_text(DVC_YAML)
-    (folder / "params.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    (folder / "params.yaml").write_text(yaml.safe_dump({"stages": stages, "together": together}))
     return folder
 
 
@@ -117,6 +117,17 @@ def test_the_losses_of_two_processes_are_those_of_one(runs: list[Finished], file
 def test_the_weights_of_two_processes_are_those_of_one(runs: list[Finished], model: str) -> None:
     one, two = (load_file(run.folder / model / "model.safetensors") for run in runs)
     torch.testing.assert_close(two, one, rtol=0, atol=1e-4)
+
+
+def test_students_of_one_pass_in_two_processes_are_those_that_one_process_trains_each_by_itself(tmp_path: Path) -> None:
+    folders = {count: project(tmp_path / f"{count}" / "project", stages=[], together=count == 2) for count in (1, 2)}
+    _, two = [output(Machine(count).start(folder)) for count, folder in folders.items()]
+    last = f"step {tiny.STEPS}/{tiny.STEPS}"
+    trained, found = f"distill own: {last}", f"distill own: resumes after {last}"
+    assert two.count(trained) == two.count(found) == 1
+    for name in tiny.STUDENTS:
+        alone, together = (load_file(f / "models/students" / name / "model.safetensors") for f in folders.values())
+        torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
 
 
 def test_only_the_first_process_prints(runs: list[Finished]) -> None:

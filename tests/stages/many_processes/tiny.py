@@ -53,6 +53,8 @@ SECTIONS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 STAGES = list(SECTIONS)
+STUDENTS = {"s": {}, "own": {"num_hidden_layers": 1, "vocab_size": 60}}
+"""By name, in what the second differs from the first: it has a vocabulary of its own."""
 KEYS = {"pretrain": "", "shrink": "s", "distill": "s", "finetune_teacher": "t", "teach": "t", "finetune_student": "t-s"}
 """The instance of each stage, of the task `t` and the student `s`."""
 
@@ -62,8 +64,15 @@ def parameters(stage: str) -> dict[str, Any]:
     return copy.deepcopy({"compute": COMPUTE} | SECTIONS[stage])
 
 
+def without_mlm_losses() -> dict[str, Any]:
+    """Parameters of general distillation that a student with a vocabulary of its own can have."""
+    found = parameters("distill")
+    found["distill"]["losses"] |= {"prediction": 0.0, "hard": 0.0}
+    return found
+
+
 def make(folder: Path) -> Path:
-    """data/packed, data/tasks/t, data/unlabelled/t.parquet, models/{tokenizer,initial,teacher,shrunk/s} in `folder`."""
+    """data/{packed,task_texts,tasks/t,unlabelled/t.parquet}, models/{tokenizer,initial,teacher,shrunk} in `folder`."""
     random = np.random.default_rng(1)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = build_tokenizer([*special, *WORDS], lowercase=True, max_length=CONFIG["max_position_embeddings"])
@@ -82,10 +91,12 @@ def make(folder: Path) -> Path:
     _task(folder / "data/tasks/t", random)
     shape = {"method": "rotation", "num_hidden_layers": 2, "keep_layers": "uniform", "hidden_size": 20,
              "num_attention_heads": 4, "intermediate_size": 28, "vocab_size": None}  # fmt: skip
-    sections = {"compute": COMPUTE, "shrink": {"calibration_blocks": 16, "seed": 1}, "task_texts": TEXTS,
-                "student": shape}  # fmt: skip
+    sections = {"compute": COMPUTE, "shrink": {"calibration_blocks": 16, "seed": 1}, "task_texts": TEXTS}
     with chdir(folder):
-        shrink.main(shrink.Parameters.model_validate(sections), Run("s", Path("resume")))
+        for name, own in STUDENTS.items():
+            shrink.main(
+                shrink.Parameters.model_validate(sections | {"student": shape | own}), Run(name, Path("resume"))
+            )
     return folder
 
 

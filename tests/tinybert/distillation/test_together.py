@@ -32,7 +32,7 @@ def learners(teacher: BertForPreTraining, tokenizer: BertTokenizer, folder: Path
     kept = [n for n in range(len(tokenizer)) if n not in (20, 33, 77)]
     made: dict[str, Learner] = {}
     for name, layers in LAYERS.items():
-        cut = first_channels(teacher.config, **CUT | {"layers": layers})
+        cut = first_channels(teacher.config, layers=layers, shape=CUT["shape"])
         student, own = apply_cut(teacher, cut), reduce_tokenizer(tokenizer, kept) if name == "own" else None
         student = reduce_embeddings(student, kept, pad_token_id=0) if own else student
         maps = projections_from(cut.basis(36), states=len(layers) + 1)
