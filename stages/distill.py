@@ -7,6 +7,7 @@ step; each finds its training at its resume point when its own stage runs. model
 students are shrunk by then.
 """
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from transformers import BertConfig, BertTokenizer
 
 from stages.parameters.section import Section
 from stages.parameters.sections import Compute, Distill, LayerMap, TaskTexts
-from stages.pipeline.stage import Run, run
+from stages.pipeline.stage import Other, Run, run
 from tinybert.atomic import atomic_folder
 from tinybert.data.tokenizer import load_tokenizer, save_tokenizer
 from tinybert.distillation.general import Learner, distill
 from tinybert.distillation.projections import load_projections, save_projections
+from tinybert.errors import InputError
 from tinybert.files import write_curve, write_json
 from tinybert.model.checkpoint import has_mlm_head, load_checkpoint, require_positions, save
 from tinybert.model.size import count_parameters
@@ -45,17 +47,23 @@ def main(p: Parameters, run: Run) -> None:
     tokenizer, teacher = load_tokenizer(TEACHER), load_checkpoint(TEACHER).to(accelerator.device)
     blocks, heldout = (np.load(f"data/packed/{split}.npy", mmap_mode="r") for split in ("train", "heldout"))
     require_positions(blocks.shape[1], teacher.config, key="params.yaml: pack.sequence_length")
-    others = np.load("data/task_texts/train.npy", mmap_mode="r")
+    task_blocks = np.load("data/task_texts/train.npy", mmap_mode="r")
     load = partial(load_learner, tokenizer=tokenizer, teacher=teacher.config)
-    learner = load(run.key, p.student, run.resume)
+    learner, others = load(run.key, p.student, run.resume), dict[Other, Learner]()
+    for other in run.others:
+        with suppress(InputError):  # which its own stage will say
+            others[other] = load(other.key, other.parameters.student, other.resume, tracked=False)
     distill(
-        [learner, *(load(other.key, other.parameters.student, other.resume) for other in run.others)], teacher,
-        Mixture(blocks, others, p.task_texts.share) if len(others) else blocks, tokenizer=tokenizer,
+        [learner, *others.values()], teacher,
+        Mixture(blocks, task_blocks, p.task_texts.share) if len(task_blocks) else blocks, tokenizer=tokenizer,
         weights=options.losses.weights(), relation_heads=options.losses.relation_heads, accelerator=accelerator,
         **options.model_dump(exclude={"losses"}),
     )  # fmt: skip
     if not run.writes:
         return
+    for other, trained in others.items():
+        if trained.state.curve and trained.state.curve[-1]["step"] == options.steps:
+            other.set_finished()
     student, own = learner.student, learner.tokenizer or tokenizer
     models = {"student": student, "teacher": teacher}
     # Without these losses the vocabulary is not distilled, and the teacher needs no MLM head.
@@ -78,7 +86,7 @@ def main(p: Parameters, run: Run) -> None:
 
 
 def load_learner(
-    name: str, layers: LayerMap, resume: Path, *, tokenizer: BertTokenizer, teacher: BertConfig
+    name: str, layers: LayerMap, resume: Path, *, tokenizer: BertTokenizer, teacher: BertConfig, tracked: bool = True
 ) -> Learner:
     folder = Path("models/shrunk") / name
     student, own = load_checkpoint(folder), load_tokenizer(folder)
@@ -86,7 +94,7 @@ def load_learner(
                            teacher=teacher.num_hidden_layers)  # fmt: skip
     return Learner(
         student, load_projections(folder), chosen, None if own.get_vocab() == tokenizer.get_vocab() else own,
-        folder=resume, progress=Progress(f"distill {name}"),
+        folder=resume, progress=Progress(f"distill {name}", tracked=tracked),
     )  # fmt: skip
 
 

@@ -48,9 +48,10 @@ def read() -> Declared:
 
 
 def read_due(stage: Declared) -> list[Declared]:
-    """The other instances of a stage of many that DVC would run too.
+    """The other instances of a stage of many that a `dvc repro` of all would run too.
 
-    Their dependencies, parameters or command are not those of dvc.lock, and DVC's cache of runs has no such run.
+    Their dependencies are there, but these, their parameters or their command are not those of dvc.lock, and DVC's
+    cache knows of no such run. One that cannot be told is left out.
     """
     from dvc.repo import Repo
 
@@ -60,19 +61,17 @@ def read_due(stage: Declared) -> list[Declared]:
 
 
 def _is_due(stage: Any, repo: Any) -> bool:
-    from dvc.stage.cache import RunCacheNotFoundError
-    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc.exceptions import DvcException
 
-    if not stage.changed_stage() and stage.deps_cached() and all(out.hash_info for out in stage.outs):
-        return False
-    stage.save_deps(allow_missing=True)
-    for out in stage.outs:  # of dvc.lock, of other dependencies than those of now
-        out.hash_info = HashInfo()
     try:
-        repo.stage_cache.restore(stage, dry=True)
-    except RunCacheNotFoundError:
-        return True
-    return False
+        if not all(dep.exists for dep in stage.deps):
+            return False
+        if not stage.changed_stage() and stage.deps_cached() and all(out.hash_info for out in stage.outs):
+            return False
+        stage.save_deps()
+        return repo.stage_cache._load(stage) is None  # also where its outputs are on a remote alone
+    except (DvcException, OSError):
+        return False
 
 
 def _declared(stage: Any, repo: Any) -> Declared:

@@ -41,6 +41,12 @@ def count() -> int:
     return 1 if parse_flag_from_env("ACCELERATE_USE_CPU") else max(1, torch.cuda.device_count())
 
 
+def machines() -> int:
+    """Machines that the machine's Accelerate config calls for."""
+    config = _config()
+    return config.num_machines if config is not None else 1
+
+
 def start(content: dict[str, Any]) -> None:
     """Run this program in `count()` processes, each with `content`, until all have ended well.
 

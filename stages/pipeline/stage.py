@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 from filelock import FileLock, Timeout
@@ -25,6 +26,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 STATE = Path(".state")
 """Locks, resume points and durations: ignored by git and by DVC, and safe to delete while nothing runs."""
+FINISHED = "finished"
+"""The file in a resume point that says so."""
+ALONE = "TINYBERT_ALONE"
+"""Environment variable: not empty, a stage trains no other instance along. No parameter: no result depends on it."""
 UNHARMED = "no partial output remains; run `dvc repro` again when that is fixed"
 SECTIONS = {"sources": "source", "students": "student"}
 """Sections with an entry for each name, and what a script calls the one that it is run for."""
@@ -60,8 +65,12 @@ class Other:
     """Another instance of the stage that is running: its key, its parameters, and the folder of its resume point."""
 
     key: str
-    parameters: Any
+    parameters: Any = field(compare=False)
     resume: Path
+
+    def set_finished(self) -> None:
+        """Record that nothing is left to train, so that no third instance takes it along again."""
+        (self.resume / FINISHED).touch()
 
 
 def run(
@@ -69,7 +78,8 @@ def run(
 ) -> None:
     """Run `main` as the stage that DVC has started; one that `trains` in as many processes as the machine calls for.
 
-    One that trains `together` is told the other instances that are due (see Run.others).
+    One that trains `together` is told the other instances that are due (see Run.others), on one machine and unless
+    ALONE is set.
     What a user or the machine caused ends the process with one message and exit code 1; a bug of ours keeps its
     traceback. The resume point is removed on success only.
     """
@@ -103,7 +113,9 @@ def exclusive(stage: str) -> Iterator[None]:
         with FileLock(STATE / "locks" / f"{stage}.lock", blocking=False):
             yield
     except Timeout:
-        raise InputError(f"stage {stage} is already running in another process; wait until it ends") from None
+        raise InputError(
+            f"stage {stage} is already running in another process, or is trained along by one; wait until it ends"
+        ) from None
 
 
 Instance = tuple[str, dict[str, Any], str]
@@ -144,14 +156,11 @@ class _Checked:
     def instance(self) -> Instance:
         return self.stage.key, self.given, str(self.resume)
 
-    def require_unchanged(self) -> None:
-        dependencies.check(self.before)
-        dependencies.check_parameters(self.stage.parameters, self.stage.read_again())
-        _require_planned_code(self.stage, self.given)
 
-
-def _check(stage: Declared, model: type[BaseModel]) -> _Checked:
-    before = dependencies.snapshot(stage.dependencies)
+def _check(stage: Declared, model: type[BaseModel], *, known: Mapping[Path, str] = MappingProxyType({})) -> _Checked:
+    """Raises InputError where something is not as it should be. `known` are hashes that need not be computed again."""
+    unknown = dependencies.snapshot(path for path in stage.dependencies if path not in known)
+    before = {path: known.get(path) or unknown[path] for path in stage.dependencies}
     dependencies.require_recorded(before, stage.recorded, cache=stage.cache)
     given = _parameters(stage)
     _require_planned_code(stage, given)
@@ -165,44 +174,60 @@ def _run_stage(
     start = time.monotonic()
     checked = _check(stage, model)
     resumed = checked.resume.exists()
-    with _other_instances(stage, model) if together else nullcontext([]) as others:
+    with _other_instances(checked, model) if together else nullcontext([]) as others:
         instances = [one.instance for one in (checked, *others)]
-        if trains and processes.count() > 1:
-            processes.start({"instances": instances})
-        else:
-            _call(main, model, instances)
-        for other in others:
-            _discard_if_changed(other)
+        try:
+            if trains and processes.count() > 1:
+                processes.start({"instances": instances})
+            else:
+                _call(main, model, instances)
+        finally:
+            _discard_changed([checked, *others] if trains else [])
     _require_unchanged(checked)
     shutil.rmtree(checked.resume.parent, ignore_errors=True)
     durations.record(STATE / "durations", stage.name, seconds=time.monotonic() - start, resumed=resumed)
 
 
 @contextmanager
-def _other_instances(stage: Declared, model: type[BaseModel]) -> Iterator[list[_Checked]]:
-    """Those that are due and can run, each locked; what is wrong with another one its own stage will say."""
+def _other_instances(first: _Checked, model: type[BaseModel]) -> Iterator[list[_Checked]]:
+    """Those that are due, can run and are not trained yet, each locked; what is wrong with one its own stage will say.
+
+    Of several machines each would find its own, by its own dvc.lock and cache: there it is none.
+    """
     found: list[_Checked] = []
+    alone = os.environ.get(ALONE) or processes.machines() > 1
     with ExitStack() as locks:
-        for other in declared.read_due(stage):
-            with suppress(InputError):
-                locks.enter_context(exclusive(other.name))
-                found.append(_check(other, model))
+        for other in () if alone else declared.read_due(first.stage):
+            with suppress(InputError), ExitStack() as lock:
+                lock.enter_context(exclusive(other.name))
+                checked = _check(other, model, known=first.before)
+                if not (checked.resume / FINISHED).exists():
+                    found.append(checked)
+                    locks.enter_context(lock.pop_all())
         yield found
 
 
-def _discard_if_changed(other: _Checked) -> None:
-    """A resume point under the digest of dependencies that were no longer the same when it was made."""
-    try:
-        other.require_unchanged()
-    except InputError:
-        shutil.rmtree(other.resume, ignore_errors=True)
+def _discard_changed(instances: Iterable[_Checked]) -> None:
+    """Remove resume points of dependencies that are no longer what they were: part of the training may have read them.
+
+    Parameters and code were read before it.
+    """
+    instances = list(instances)
+    paths = {path for one in instances for path in one.before}
+    now = {path: dependencies.content_hash(path) if path.exists() else None for path in paths}
+    for one in instances:
+        if any(now[path] != digest for path, digest in one.before.items()):
+            shutil.rmtree(one.resume, ignore_errors=True)
 
 
 def _require_unchanged(checked: _Checked) -> None:
+    stage = checked.stage
     try:
-        checked.require_unchanged()
+        dependencies.check(checked.before)
+        dependencies.check_parameters(stage.parameters, stage.read_again())
+        _require_planned_code(stage, checked.given)
     except InputError:
-        for output in checked.stage.outputs:
+        for output in stage.outputs:
             remove(output)
         raise
 

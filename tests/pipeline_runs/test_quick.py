@@ -112,7 +112,7 @@ def test_students_that_are_new_are_distilled_together_and_have_the_bytes_that_ea
     assert stages_run(output) == {"plan", "gather"} | of_each, "small stays as it is"
     first = output.partition("Running stage 'distill@")[2].partition("Running stage")[0]
     assert all(re.search(rf"^distill {name}: step 80/80 ", first, flags=re.MULTILINE) for name in shapes)
-    assert output.count("resumes after step 80/80") == 2
+    assert output.count("resumes after step 80/80") == 2, "each in its own stage"
     together = output_hashes((copy / "dvc.lock").read_text())
     alone = run(copy, "dvc", "repro", "--force", "--single-item", "distill@b")
     assert set(re.findall(r"^distill (\w+): step", alone, flags=re.MULTILINE)) == {"b"}

@@ -214,6 +214,7 @@ class _Taught:
 
     def __call__(self, step: int) -> Batch:
         if step != self._step:
+            self._batch = Batch()  # two at once would take the memory of two
             inputs = self._masked(step)
             self._step, self._batch = step, inputs | self._targets(inputs)
         return self._batch
@@ -241,7 +242,7 @@ def _run_side_by_side(
     """Train the one that has done the fewest steps, until all are done: then each batch is made once.
 
     Where one but the first fails, the others go on: it fails again, with its message, where it is the first. Of several
-    processes not all may have seen it yet, so that all end.
+    processes not all may have seen it yet, so that all end, with its label in the message.
     """
     waiting = [(0, number) for number in range(len(trainings))]
     while waiting:
@@ -250,8 +251,10 @@ def _run_side_by_side(
             done = next(trainings[number], None)
         except InputError as error:
             progress = learners[number].progress
-            if number == 0 or accelerator.num_processes > 1:
+            if number == 0:
                 raise
+            if accelerator.num_processes > 1:
+                raise InputError(f"{progress.label if progress else 'another student'}: {error}") from error
             if progress:
                 progress.note(f"ends here, the others go on: {error}")
             continue

@@ -31,7 +31,7 @@ class States:
     """Queries before they are split into heads, [B, L, H]; keys likewise."""
     key: dict[int, torch.Tensor] = field(default_factory=dict)
     value: dict[int, torch.Tensor] = field(default_factory=dict)
-    """Values likewise, of the layers that they are asked for of."""
+    """Values likewise, of the layers for which they are asked."""
 
     def cloned(self) -> "States":
         """Copies that autograd can save for the backward pass, which it refuses for tensors made in inference mode."""

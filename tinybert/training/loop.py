@@ -69,7 +69,7 @@ def train(
     prepared, optimizer = accelerator.prepare(objective, optimizer)
     if progress:
         progress.start(steps=steps, done=first)
-    tracking = Tracking(accelerator, name=progress.label) if progress else None
+    tracking = Tracking(accelerator, progress) if progress and progress.tracked else None
     losses = RunningLoss(state.values.setdefault("sums", {}))
     # Each process draws dropout for its own rows.
     position = (seed,) if accelerator.is_main_process else (seed, accelerator.process_index)
@@ -81,12 +81,14 @@ def train(
             progress.step(step + 1, tokens=int(batch["tokens"]), text=losses.text)
         _extend_curve(state, losses, step=step + 1, steps=steps, rate=rate)
         yield step + 1
+        del batch  # the caller may hold the next one before this training goes on
         if tracking:
             tracking.send(state.curve)
         if point and point.is_due(is_last=step + 1 == steps):
             losses.fetch()
             point.save(objective, optimizer, state, step=step + 1)
     if tracking:
+        tracking.send(state.curve)
         tracking.finish()
 
 

@@ -11,10 +11,13 @@ def log(text: str) -> None:
 
 
 class Progress:
-    """Lines on one training, each with `label` in front; of its steps, one line at most every `every` seconds."""
+    """Lines on one training, each with `label` in front; of its steps, one line at most every `every` seconds.
 
-    def __init__(self, label: str, *, every: float = 10.0) -> None:
-        self.label, self._every = label, every
+    `tracked` is whether its curve also goes to trackers (see `tracking`).
+    """
+
+    def __init__(self, label: str, *, every: float = 10.0, tracked: bool = True) -> None:
+        self.label, self._every, self.tracked = label, every, tracked
         self._steps = self._first = self._tokens = 0
         self._start = self._last = 0.0
 
