@@ -2,16 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.clones import ROOT
 from stages.pipeline import durations
 from stages.pipeline.closure import Code
+from tests.stages.pipeline import toy
 
 DVC_YAML = """
 stages:
@@ -62,20 +61,13 @@ run(main, Parameters)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for package in ("pipeline", "parameters"):
-        shutil.copytree(ROOT / "stages" / package, tmp_path / "stages" / package)
-    shutil.copytree(ROOT / "tinybert", tmp_path / "tinybert", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     files = {"dvc.yaml": DVC_YAML, "script.py": SCRIPT, "input": "text",
              "params.yaml": "compute: {threads: 3, other: 4}\nstudents: {small: {size: 5, more: 6}}\n",
              "plan/tasks/library/data.json": '{"kind": "ner"}',
              "stages/coded.py": f"import stages.other\n{SCRIPT}", "stages/other.py": "NUMBER = 1\n"}  # fmt: skip
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content)
+    toy.make(tmp_path, files)
     (tmp_path / "plan/code").mkdir()
     (tmp_path / "plan/code/coded.json").write_text(json.dumps(Code(tmp_path).closure("stages/coded.py")))
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     return tmp_path
 
 

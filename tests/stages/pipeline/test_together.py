@@ -1,7 +1,6 @@
 """Which other instances of a stage of many one that trains is told of, in a project that the real dvc runs."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks.clones import ENVIRONMENT, ROOT, edit, stages_run
+from benchmarks.clones import ENVIRONMENT, edit, stages_run
 from stages.pipeline import stage
+from tests.stages.pipeline import toy
 
 DVC_YAML = """
 stages:
@@ -60,16 +60,9 @@ pytestmark = pytest.mark.dvc
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for package in ("pipeline", "parameters"):
-        shutil.copytree(ROOT / "stages" / package, tmp_path / "stages" / package)
-    shutil.copytree(ROOT / "tinybert", tmp_path / "tinybert", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     files = {"dvc.yaml": DVC_YAML, "script.py": SCRIPT, "shared": "text", **{f"shrunk/{name}": name for name in "abc"}}
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content)
+    toy.make(tmp_path, files)
     YAML(typ="safe").dump({"students": {name: {"size": 1} for name in "abc"}}, tmp_path / "params.yaml")
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     return tmp_path
 
 
