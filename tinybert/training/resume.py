@@ -115,7 +115,7 @@ def save(folder: Path, *, tensors: Tensors, values: dict[str, Any]) -> None:
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     try:
         # One metadata entry, since safetensors writes several in random order.
-        state = json.dumps({"digest": _digest(tensors, values), "values": values}, sort_keys=True)
+        state = json.dumps({"digest": _digest(tensors, values), "values": values})
         save_file(tensors, partial, {"state": state})
         with open(partial, "rb") as written:
             os.fsync(written.fileno())
