@@ -77,7 +77,9 @@ def test_a_basis_spans_the_leading_components_of_what_layernorm_leaves() -> None
 def test_with_uniform_gains_a_full_rotation_is_the_teacher(uniform: BertForPreTraining, texts: list[Text]) -> None:
     """Compared in float64: what is left is the rounding of the student's weights."""
     student, P = rotated(uniform, texts, layers=ALL, shape=FULL)
-    torch.testing.assert_close(states(student.double(), texts) @ P.T, states(uniform.double(), texts), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        states(student.double(), texts) @ P.T, states(uniform.double(), texts), rtol=0, atol=1e-5
+    )
 
 
 def test_heads_and_neurons_that_write_nothing_go_without_a_trace(
