@@ -1,8 +1,8 @@
 """What decides the quality of a student: rows of choices on real tasks, each run by the pipeline itself.
 
 `python -m benchmarks.quality screening --folder ../tinybert-quality` runs the rows of benchmarks/quality.yaml in that
-group which benchmarks/quality.jsonl lacks, and writes benchmarks/quality.md. A row is presets/local.yaml with changes.
-It runs in a clone that stays: teachers and everything else that two rows share run once, an interrupted row goes on,
+group which benchmarks/quality.jsonl lacks, and writes benchmarks/quality.md. A row is presets/local.yaml with changes;
+where a group has `students`, each of them is a row, and all are distilled by one pass of the teacher. It runs in a clone that stays: teachers and everything else that two rows share run once, an interrupted row goes on,
 and a row is added to the file when it is done. The clone lies beside the project, since the preset names its data by
 relative paths. Students are compared by their best score on the validation split; of the test split nothing is read.
 """
@@ -27,10 +27,12 @@ def planned(group: str) -> dict[str, Row]:
     """The rows of a group by name: `changes` to the preset, and `tasks`."""
     plan = YAML(typ="safe").load(PLAN)
     shared = plan[group]
-    return {
-        name: {"changes": plan["common"] | shared.get("changes", {}) | (changes or {}), "tasks": shared["tasks"]}
-        for name, changes in shared["rows"].items()
-    }
+    changes, tasks = plan["common"] | shared.get("changes", {}), shared["tasks"]
+    if "students" in shared:
+        shape = YAML(typ="safe").load(ROOT / "presets/local.yaml")["students"][STUDENT]
+        own = {name: {"students": {name: shape | (student or {})}} for name, student in shared["students"].items()}
+        return {name: {"changes": changes | own[name], "tasks": tasks, "student": name} for name in own}
+    return {name: {"changes": changes | (own or {}), "tasks": tasks} for name, own in shared["rows"].items()}
 
 
 def finished() -> list[Row]:
@@ -45,6 +47,14 @@ def waiting(group: str) -> Iterator[tuple[str, Row]]:
             yield name, row
 
 
+def changes_of_run(group: str, row: Row) -> dict[str, Any]:
+    """Those of a row, with all students of its group."""
+    students: dict[str, Any] = {}
+    for other in planned(group).values() if "student" in row else ():
+        students |= other["changes"]["students"]
+    return row["changes"] | ({"students": students} if students else {})
+
+
 def prepare(folder: Path, changes: dict[str, Any]) -> None:
     """The clone with today's code, on the preset with these changes."""
     lock = (folder / "dvc.lock").read_bytes() if (folder / ".dvc/cache").exists() else None
@@ -56,21 +66,22 @@ def prepare(folder: Path, changes: dict[str, Any]) -> None:
 
 def measure(folder: Path, row: Row) -> dict[str, Any]:
     """Best validation scores of teacher and student by task, and the seconds of the stages that were run."""
-    targets = [f"finetune_student@{task}-{STUDENT}" for task in row["tasks"]]
+    student = row.get("student", STUDENT)
+    targets = [f"finetune_student@{task}-{student}" for task in row["tasks"]]
     done = subprocess.run(["dvc", "repro", *targets], cwd=folder, env=ENVIRONMENT)
     if done.returncode:
         raise SystemExit(f"dvc repro failed in {folder}")
     reports = {task: folder / "reports/tasks" / task for task in row["tasks"]}
-    machine = json.loads((folder / f"reports/distill/{STUDENT}/machine.json").read_text())
+    machine = json.loads((folder / f"reports/distill/{student}/machine.json").read_text())
     return {
         "machine": f"{machine['processor']} ({machine['instructions']}), {machine['threads']} threads",
         "scores": {
-            task: {"teacher": best(report / "teacher"), "student": best(report / "students" / STUDENT)}
+            task: {"teacher": best(report / "teacher"), "student": best(report / "students" / student)}
             for task, report in reports.items()
         },
         "seconds": {
             stage: json.loads((folder / f".state/durations/{stage}.json").read_text())["seconds"]
-            for stage in (f"distill@{STUDENT}", *targets)
+            for stage in (f"distill@{student}", *targets)
         },
     }
 
@@ -116,7 +127,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name, row in waiting(arguments.group):
         print(f"{arguments.group}: {name}", flush=True)
-        prepare(arguments.folder.resolve(), row["changes"])
+        prepare(arguments.folder.resolve(), changes_of_run(arguments.group, row))
         measured = measure(arguments.folder.resolve(), row)
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
         with ROWS.open("a") as file:

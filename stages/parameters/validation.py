@@ -45,11 +45,11 @@ def problems(model: type[BaseModel], given: dict[str, Any], *, section: tuple[st
     return []
 
 
-def refuse(problems: Iterable[str]) -> None:
-    """Raises InputError with all the problems, if there are any."""
+def refuse(problems: Iterable[str], *, file: Path = Path("params.yaml")) -> None:
+    """Raises InputError with all the problems of `file`, if there are any."""
     lines = [f"  {problem}" for problem in problems]
     if lines:
-        raise InputError("params.yaml is not valid:\n" + "\n".join(lines))
+        raise InputError(f"{file} is not valid:\n" + "\n".join(lines))
 
 
 def _lines(

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from stages.parameters.validation import validate
-from stages.pipeline import declared, dependencies, durations, plan, processes
+from stages.pipeline import declared, dependencies, durations, launching, plan, processes
 from stages.pipeline.declared import Declared
 from tinybert.atomic import remove
 from tinybert.errors import InputError, explain
@@ -46,7 +46,7 @@ class Run:
     """Folder of this run's resume point. Its name is a digest of command, dependencies and parameters, so that
     another run's is never found there."""
     writes: bool = True
-    """False in a process that computes along with another one on this machine, which writes the outputs."""
+    """False in a process that computes along with another one, which writes the outputs."""
     others: tuple["Other", ...] = ()
     """Instances of a stage of many whose training is due as well, and whose resume points this run may fill: each
     stage then goes on from there, to the bytes that it has alone."""
@@ -78,8 +78,7 @@ def run(
 ) -> None:
     """Run `main` as the stage that DVC has started; one that `trains` in as many processes as the machine calls for.
 
-    One that trains `together` is told the other instances that are due (see Run.others), on one machine and unless
-    ALONE is set.
+    One that trains `together` is told the other instances that are due (see Run.others), unless ALONE is set.
     What a user or the machine caused ends the process with one message and exit code 1; a bug of ours keeps its
     traceback. The resume point is removed on success only.
     """
@@ -124,7 +123,8 @@ Instance = tuple[str, dict[str, Any], str]
 
 def _run_worker(main: Callable[[Model, Run], None], model: type[Model], *, instances: list[Instance]) -> None:
     """`main` in one of several processes, which another one has started after all checks."""
-    writes = processes.is_local_main_process()
+    processes.end_without_heartbeat()
+    writes = processes.is_main()
     if not writes:
         sys.stdout = open(os.devnull, "w")
     _call(main, model, instances, writes=writes)
@@ -177,8 +177,8 @@ def _run_stage(
     with _other_instances(checked, model) if together else nullcontext([]) as others:
         instances = [one.instance for one in (checked, *others)]
         try:
-            if trains and processes.count() > 1:
-                processes.start({"instances": instances})
+            if trains and launching.is_needed():
+                launching.start({"instances": instances}, STATE / "launch" / stage.name)
             else:
                 _call(main, model, instances)
         finally:
@@ -190,14 +190,10 @@ def _run_stage(
 
 @contextmanager
 def _other_instances(first: _Checked, model: type[BaseModel]) -> Iterator[list[_Checked]]:
-    """Those that are due, can run and are not trained yet, each locked; what is wrong with one its own stage will say.
-
-    Of several machines each would find its own, by its own dvc.lock and cache: there it is none.
-    """
+    """Those due that can run and are not trained yet, each locked; what is wrong with one its own stage will say."""
     found: list[_Checked] = []
-    alone = os.environ.get(ALONE) or processes.machines() > 1
     with ExitStack() as locks:
-        for other in () if alone else declared.read_due(first.stage):
+        for other in () if os.environ.get(ALONE) else declared.read_due(first.stage):
             with suppress(InputError), ExitStack() as lock:
                 lock.enter_context(exclusive(other.name))
                 checked = _check(other, model, known=first.before)

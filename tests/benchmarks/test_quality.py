@@ -13,7 +13,8 @@ from benchmarks.clones import ROOT, edit
 from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 
-GROUPS = [name for name, part in YAML(typ="safe").load(quality.PLAN).items() if "rows" in (part or {})]
+PARTS = YAML(typ="safe").load(quality.PLAN).items()
+GROUPS = [name for name, part in PARTS if isinstance(part, dict) and part.keys() & {"rows", "students"}]
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -21,9 +22,16 @@ def test_every_row_is_a_valid_change_of_the_preset(group: str, tmp_path: Path) -
     preset = ROOT / "presets/local.yaml"
     for row in quality.planned(group).values():
         (tmp_path / "params.yaml").write_bytes(preset.read_bytes())
-        edit(tmp_path, row["changes"])
+        edit(tmp_path, quality.changes_of_run(group, row))
         whole, _ = validate_whole(read_file(tmp_path / "params.yaml"))
-        assert set(row["tasks"]) <= set(whole.tasks) and quality.STUDENT in whole.students
+        assert set(row["tasks"]) <= set(whole.tasks) and row.get("student", quality.STUDENT) in whole.students
+
+
+def test_students_of_a_group_are_rows_that_share_a_run() -> None:
+    rows = quality.planned("cuts")
+    (run,) = {json.dumps(quality.changes_of_run("cuts", row)["students"], sort_keys=True) for row in rows.values()}
+    assert list(rows) == [row["student"] for row in rows.values()]
+    assert {name: row["changes"]["students"][name] for name, row in rows.items()} == json.loads(run)
 
 
 def test_a_row_runs_again_when_its_changes_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

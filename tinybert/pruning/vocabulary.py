@@ -83,5 +83,6 @@ def unknown_share(frequencies_V: np.ndarray, tokenizer: BertTokenizer, reduced: 
         first, rest = (piece[:3], piece[3:]) if piece.startswith(CONTINUES) else (piece[:1], piece[1:])
         return piece in known or (first in known and all(CONTINUES + letter in known for letter in rest))
 
-    lost = (n for piece, n in tokenizer.get_vocab().items() if not spelt(piece))
-    return float(sum(frequencies_V[n] for n in lost))
+    # In the order of ids: a vocabulary comes in another one each time, and a sum of floats depends on it.
+    lost = sorted(n for piece, n in tokenizer.get_vocab().items() if not spelt(piece))
+    return float(frequencies_V[lost].sum())

@@ -1,7 +1,7 @@
 """All training stages after each other as one stage, so that a test starts its processes once.
 
-Environment: LABEL and DROP are the training and its step at which the processes are killed; FAIL is what goes wrong in
-each process, or in the second one, before any training.
+Environment: LABEL is a training, and DROP, STOP or KILL its step at which the launcher is killed, all stand still, or
+the second process is killed; FAIL is what goes wrong in each process, or in the second one, before any training.
 """
 
 import os
@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -35,9 +36,9 @@ def main(p: Parameters, run: Run) -> None:
     if "FAIL" in os.environ:
         _fail(os.environ["FAIL"], first=run.writes)
     resume.FIRST_WAIT = resume.COST = -1.0  # a resume point after each step
-    if "DROP" in os.environ:
+    if "LABEL" in os.environ:
         for module in (mlm, general, finetune_student, fit):
-            vars(module)["train"] = _dropped
+            vars(module)["train"] = _disturbed
     if p.together is not None:
         _distill(run, together=p.together)
     for name in p.stages:
@@ -67,13 +68,25 @@ def _fail(reason: str, *, first: bool) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _dropped(*arguments: Any, progress: Progress, **options: Any) -> Iterator[int]:
-    """Training whose launcher is killed in the middle of a step."""
+def _disturbed(*arguments: Any, progress: Progress, **options: Any) -> Iterator[int]:
+    """Training in the middle of whose step something happens."""
     for step in train(*arguments, progress=progress, **options):
-        if (progress.label, step) == (os.environ["LABEL"], int(os.environ["DROP"])):
-            os.kill(os.getppid(), signal.SIGKILL)
-            time.sleep(60)
+        if progress.label == os.environ["LABEL"]:
+            _disturb(step)
         yield step
+
+
+def _disturb(step: int) -> None:
+    main = os.environ["RANK"] == "0"
+    if os.environ.get("DROP") == str(step):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    elif os.environ.get("STOP") == str(step):
+        if main:
+            Path("stopped").touch()
+        time.sleep(600)
+    elif os.environ.get("KILL") == str(step) and not main:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

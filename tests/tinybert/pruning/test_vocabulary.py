@@ -73,3 +73,12 @@ def test_what_cannot_be_spelt_is_counted_as_unknown() -> None:
     without = reduce_tokenizer(TOKENIZER, [ID[piece] for piece in (*SPECIAL, "a", "##a", "b")])
     assert unknown_share(shares(ab=5, a=3, b=2), TOKENIZER, without) == pytest.approx(0.5)
     assert unknown_share(shares(ab=5, abc=2, ccc=1, **{"##bb": 2}), TOKENIZER, reduced) == pytest.approx(0.3)
+
+
+def test_the_unknown_share_does_not_depend_on_the_order_in_which_a_tokenizer_lists_its_vocabulary() -> None:
+    random = np.random.default_rng(1)
+    pieces = [*SPECIAL, *(f"{a}{b}" for a in "abcdefgh" for b in "abcdefgh")]
+    reduced = build_tokenizer([*SPECIAL, "a"], lowercase=True, max_length=32)
+    frequencies_V = random.dirichlet(np.ones(len(pieces)))
+    tokenizers = [build_tokenizer(pieces, lowercase=True, max_length=32) for _ in range(20)]
+    assert len({unknown_share(frequencies_V, tokenizer, reduced) for tokenizer in tokenizers}) == 1

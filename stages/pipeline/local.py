@@ -1,0 +1,23 @@
+"""compute.local.yaml: what this machine computes with. No result depends on it; git and DVC do not track it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.parameters.section import Section
+from stages.parameters.validation import problems, read_file, refuse
+
+FILE = Path("compute.local.yaml")
+
+
+class Local(Section):
+    launch: Annotated[list[str], Field(min_length=1)] | None = None
+    """Command before `-m stages.NAME`, that starts the processes of a training, on one machine or many."""
+
+
+def read_local() -> Local:
+    """What the file says, if there is one. Raises InputError where it is not as it should be."""
+    given = read_file(FILE) if FILE.exists() else {}
+    refuse(problems(Local, given), file=FILE)
+    return Local.model_validate(given)
