@@ -2,9 +2,10 @@
 
 `python -m benchmarks.quality screening --folder ../tinybert-quality` runs the rows of benchmarks/quality.yaml in that
 group which benchmarks/quality.jsonl lacks, and writes benchmarks/quality.md. A row is presets/local.yaml with changes;
-where a group has `students`, each of them is a row, and all are distilled by one pass of the teacher. It runs in a clone that stays: teachers and everything else that two rows share run once, an interrupted row goes on,
-and a row is added to the file when it is done. The clone lies beside the project, since the preset names its data by
-relative paths. Students are compared by their best score on the validation split; of the test split nothing is read.
+where a group has `students`, each of them is a row, and all are distilled by one pass of the teacher. It runs in a
+clone that stays: teachers and everything else that two rows share run once, an interrupted row goes on, and a row is
+added to the file when it is done. The clone lies beside the project, since the preset names its data by relative paths.
+Students are compared by their best score on the validation split; of the test split nothing is read.
 """
 
 import argparse
