@@ -45,7 +45,7 @@ def main(p: Parameters, run: Run) -> None:
 
 
 def _new(corpus: Path, shape: Scratch) -> tuple[Any, Any]:
-    words = count_words(read_documents(corpus / "train.parquet"), lowercase=shape.lowercase)
+    words = count_words(read_documents(corpus / "train"), lowercase=shape.lowercase)
     vocabulary = train_vocabulary(words, vocab_size=shape.vocab_size, min_frequency=MIN_FREQUENCY)
     tokenizer = build_tokenizer(vocabulary, lowercase=shape.lowercase, max_length=shape.max_position_embeddings)
     sizes = shape.model_dump(exclude={"vocab_size", "lowercase", "seed"})

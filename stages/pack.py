@@ -24,11 +24,11 @@ def main(p: Parameters, run: Run) -> None:
     tokenizer, length = load_tokenizer(Path("models/tokenizer")), p.pack.sequence_length
     with atomic_folder("data/packed") as folder:
         for split in ("train", "heldout"):
-            texts = read_documents(Path("data/corpus") / f"{split}.parquet")
+            texts = read_documents(Path("data/corpus") / split)
             blocks = pack_stream(texts, tokenizer=tokenizer, sequence_length=length)
             count = write_blocks(folder / f"{split}.npy", blocks, sequence_length=length, dtype=block_dtype(tokenizer))
             if not count:
-                raise InputError(f"data/corpus/{split}.parquet has too little text for one block of {length} tokens")
+                raise InputError(f"data/corpus/{split} has too little text for one block of {length} tokens")
             unknown = token_share(folder / f"{split}.npy", special_id(tokenizer, "unk"))
             log(f"data/packed/{split}.npy: {count} blocks, {count * length / 1e6:.2f}M tokens, "
                 f"{unknown:.2%} of them [UNK]")  # fmt: skip

@@ -1,21 +1,25 @@
 """Documents, cleaned and each kept once, split into train and heldout by document.
 
-In: `prepare_corpus.source`. Out: data/corpus/{train,heldout}.parquet with the column `text`.
+In: `prepare_corpus.source`. Out: data/corpus/{train,heldout}/*.parquet with the column `text`, and
+data/corpus/removed/*.parquet, which says of what was left out where it stood and why.
 """
 
+import shutil
 from collections import Counter
-from itertools import islice
+from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from stages.parameters.section import Section
-from stages.parameters.sections import PrepareCorpus
+from stages.parameters.sections import NearDuplicates, PrepareCorpus
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
-from tinybert.data.cleaning import clean, fingerprint, is_heldout
-from tinybert.data.datasets import open_split, require_columns
-from tinybert.data.documents import Writer
-from tinybert.data.readers import Form, Row
-from tinybert.errors import InputError, shorten
+from tinybert.data.cleaning import fingerprint, is_heldout
+from tinybert.data.corpus import Source
+from tinybert.data.documents import SCHEMAS, Writer, batches
+from tinybert.data.readers import Form
+from tinybert.errors import InputError
 from tinybert.training.progress import log
 
 
@@ -25,46 +29,59 @@ class Parameters(Section):
 
 def main(p: Parameters, run: Run) -> None:
     corpus = p.prepare_corpus
-    form = Form(encoding=corpus.encoding, documents=corpus.documents)
-    rows, _ = open_split(Path(corpus.source), config=corpus.config, split=corpus.split, form=form)
-    counts, seen = Counter[str](), set[bytes]()
-    with (
-        atomic_folder("data/corpus") as folder,
-        Writer(folder / "train.parquet") as train,
-        Writer(folder / "heldout.parquet") as heldout,
-    ):
-        for number, row in enumerate(islice(rows, corpus.max_documents), start=1):
-            text = clean(_text(row, number, corpus))
-            side = _side(text, seen, corpus)
-            counts[side] += 1
-            if side in ("train", "heldout"):
-                (train if side == "train" else heldout).add(text)
+    source = Source(
+        path=Path(corpus.source), config=corpus.config, split=corpus.split, text_column=corpus.text_column,
+        form=Form(encoding=corpus.encoding, documents=corpus.documents),
+        min_characters=corpus.min_characters, max_documents=corpus.max_documents,
+    )  # fmt: skip
+    with atomic_folder("data/corpus") as folder:
+        if corpus.near_duplicates:
+            _prepare_in_parts(source, corpus.near_duplicates, corpus.heldout, run.resume, folder)
+        else:
+            _prepare(source, corpus.heldout, folder)
+        counts = _counts(folder)
         _require_both(counts, corpus)
-    log(f"data/corpus: {counts['train']} documents for training, {counts['heldout']} held out; "
-        f"{counts['short']} too short and {counts['repeated']} repeated ones left out")  # fmt: skip
+    left_out = f"{counts['short']} too short, {counts['repeated']} repeated, {counts['near duplicate']} near duplicates"
+    log(f"data/corpus: {counts['train']} documents for training, {counts['heldout']} held out; left out: {left_out}")
 
 
-def _text(row: Row, number: int, corpus: PrepareCorpus) -> str:
-    """The text of this row, empty where there is none."""
-    require_columns(row, names=[corpus.text_column], where=corpus.source)
-    value = row[corpus.text_column]
-    if value is not None and not isinstance(value, str):
-        raise InputError(
-            f"{corpus.source}, split {corpus.split}, row {number}: column {corpus.text_column!r} "
-            f"(prepare_corpus.text_column): expected a text, got {shorten(value)} ({type(value).__name__})"
+def _prepare(source: Source, fraction: float, folder: Path) -> None:
+    """In one pass; a document is repeated when its letters and digits were seen before."""
+    seen: dict[bytes, int] = {}
+    with ExitStack() as stack:
+        train, heldout, removed = (
+            stack.enter_context(Writer(folder / name / "00000.parquet", schema)) for name, schema in SCHEMAS.items()
         )
-    return value or ""
+        for number, text in source.texts():
+            first = seen.setdefault(fingerprint(text), number) if text else None
+            if first == number:
+                (heldout if is_heldout(text, fraction=fraction) else train).add(text)
+            else:
+                removed.add("repeated" if first else "short", None, number, None, first)
 
 
-def _side(text: str, seen: set[bytes], corpus: PrepareCorpus) -> str:
-    """Where this document belongs; a document is repeated when its letters and digits were seen before."""
-    if len(text) < corpus.min_characters:
-        return "short"
-    key = fingerprint(text)
-    if key in seen:
-        return "repeated"
-    seen.add(key)
-    return "heldout" if is_heldout(text, fraction=corpus.heldout) else "train"
+def _prepare_in_parts(source: Source, near: NearDuplicates, heldout: float, work: Path, folder: Path) -> None:
+    """By an engine, whose import takes seconds; what it has done stays in `work` until the stage has ended well."""
+    from stages.pipeline.engine import run_step
+    from tinybert.data.near_duplicates import Settings, steps
+
+    settings = Settings(**near.model_dump(exclude={"shards"}), heldout=heldout)
+    for name, tasks, pipeline in steps(source, settings, work, parts=near.shards):
+        run_step(name, tasks, pipeline, folder=work / "logs")
+    for name in SCHEMAS:
+        shutil.copytree(work / name, folder / name)
+
+
+def _counts(folder: Path) -> Counter[str]:
+    """Documents by where they went, or why they went nowhere."""
+    counts = Counter[str]()
+    for file in folder.rglob("*.parquet"):
+        if file.parent.name == "removed":
+            for batch in batches(file, columns=["reason"]):
+                counts.update(batch.column("reason").to_pylist())
+        else:
+            counts[file.parent.name] += pq.read_metadata(file).num_rows
+    return counts
 
 
 def _require_both(counts: Counter[str], corpus: PrepareCorpus) -> None:
@@ -72,7 +89,7 @@ def _require_both(counts: Counter[str], corpus: PrepareCorpus) -> None:
         raise InputError(
             f"{corpus.source}: {counts.total()} documents leave {counts['train']} for training and "
             f"{counts['heldout']} held out ({counts['short']} are shorter than prepare_corpus.min_characters, "
-            f"{counts['repeated']} repeated); both need at least one"
+            f"{counts['repeated'] + counts['near duplicate']} repeated); both need at least one"
         )
 
 

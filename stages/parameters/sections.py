@@ -37,6 +37,18 @@ class Source(Section):
     """What the kind of source reads; see its module in stages/sources."""
 
 
+class NearDuplicates(Section):
+    """MinHash: texts whose shares of common n-grams are likely above (1 / num_buckets)^(1 / hashes_per_bucket)."""
+
+    n_grams: Positive
+    """Words in what is compared."""
+    num_buckets: Positive
+    hashes_per_bucket: Positive
+    seed: NotNegative
+    shards: Annotated[int, Field(ge=1, le=10_000)]
+    """Parts of the source, each read and written by one task; they decide the order of documents."""
+
+
 class PrepareCorpus(Section):
     source: Path
     """Folder or file of texts: data/raw/NAME, a part of it, or a place outside the project."""
@@ -54,6 +66,9 @@ class PrepareCorpus(Section):
     """Documents taken, in the order of the source; null takes all."""
     heldout: Annotated[float, Field(gt=0, lt=0.5)]
     """Share of the documents held out for evaluation."""
+    near_duplicates: NearDuplicates | None
+    """Which documents are left out as nearly the same as another; null leaves out those alone that differ in case,
+    punctuation and white space."""
 
 
 class Pack(Section):

@@ -181,7 +181,7 @@ def test_packing_runs_without_torch(tmp_path: Path) -> None:
         tokenizer = build_tokenizer(vocabulary, lowercase=True, max_length=64)
         save_tokenizer(tokenizer, folder=Path("models/tokenizer"))
         for split in ("train", "heldout"):
-            with Writer(Path("data/corpus") / f"{{split}}.parquet") as corpus:
+            with Writer(Path("data/corpus") / split / "00000.parquet") as corpus:
                 corpus.add("word " * 99)
         pack.main(pack.Parameters.model_validate({{"pack": {{"sequence_length": 16}}}}), pack.Run("", Path("resume")))
         assert Path("data/packed/train.npy").is_file()

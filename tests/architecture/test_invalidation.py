@@ -36,6 +36,11 @@ OTHER = {
     "encoding": "latin-1",
     "documents": "line",
     "quoted": True,
+    "near_duplicates": {
+        None: {
+            "near_duplicates": {"n_grams": 5, "num_buckets": 14, "hashes_per_bucket": 8, "seed": 1, "shards": 4},
+        },
+    },
 }
 """Another value where one made of the old one would not be allowed."""
 TOGETHER: dict[Path, dict[str, Any]] = {

@@ -130,10 +130,10 @@ def test_saving(tmp_path: Path) -> None:
 
 
 def test_preparation_by_stages(tmp_path: Path, tokenizer: BertTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Writer(tmp_path / "corpus.parquet") as corpus:
+    with Writer(tmp_path / "corpus/00000.parquet") as corpus:
         for n in range(50):
             corpus.add(" ".join(f"w{(n * k) % 90}" for k in range(40)))
-    preparation.write_text(tmp_path / "corpus.parquet", tmp_path / preparation.SOURCE, megabytes=0.1)
+    preparation.write_text(tmp_path / "corpus", tmp_path / preparation.SOURCE, megabytes=0.1)
     (tmp_path / "models/tokenizer").mkdir(parents=True)
     save_tokenizer(tokenizer, folder=tmp_path / "models/tokenizer")
     monkeypatch.chdir(tmp_path)

@@ -180,7 +180,8 @@ def task(kind: str, name: str, content: bytes) -> bool:
 
 def corpus(name: str, content: bytes) -> bool:
     section = {"source": "data/mine", "config": None, "split": "train", "text_column": "text", "encoding": None,
-               "documents": "auto", "min_characters": 3, "max_documents": None, "heldout": 0.1}  # fmt: skip
+               "documents": "auto", "min_characters": 3, "max_documents": None, "heldout": 0.1,
+               "near_duplicates": None}  # fmt: skip
     parameters = {"prepare_corpus": section}
     return is_read(prepare_corpus, parameters, output=Path("data/corpus"), name=name, content=content)
 

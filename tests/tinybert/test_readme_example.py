@@ -33,9 +33,9 @@ def project(tmp_path: Path) -> Path:
     tokenizer = build_tokenizer([*SPECIAL, *WORDS], lowercase=True, max_length=128)
     save(random_bert(seed=1, vocab_size=len(tokenizer), **SHAPE), tmp_path / "models/teacher")
     save_tokenizer(tokenizer, folder=tmp_path / "models/teacher")
-    (tmp_path / "data/corpus").mkdir(parents=True)
     for split in ("train", "heldout"):
-        write_table(pa.table({"text": TEXTS}), tmp_path / f"data/corpus/{split}.parquet")
+        (tmp_path / "data/corpus" / split).mkdir(parents=True)
+        write_table(pa.table({"text": TEXTS}), tmp_path / f"data/corpus/{split}/00000.parquet")
     return tmp_path
 
 

@@ -71,6 +71,22 @@ def open_split(
     return itertools.chain([first], rows), features
 
 
+def split_files(
+    source: Path, *, config: str | None, split: str, form: Form
+) -> tuple[list[Path], Features | None, Form]:
+    """The files of a split, and the features and the form to read their rows with.
+
+    None where rows come in one piece: from an archive, or from what `save_to_disk` wrote.
+    """
+    if is_archive(source) or any((source / name).is_file() for name in SAVED):
+        return [], None, form
+    if source.is_dir() and (named := _file_in(source, split)):
+        return [named], None, form
+    layout = _layout(source, config=config)
+    separator = layout.separator or form.separator
+    return _paths(source, layout.splits, split), layout.features, dataclasses.replace(form, separator=separator)
+
+
 def _open_archive(source: Path, **options: Any) -> tuple[Iterator[Row], Features | None]:
     """As `open_split`; what is extracted is there as long as the iterator."""
     with contextlib.ExitStack() as stack:
@@ -105,11 +121,8 @@ def _open(
         return _open_saved(source, split)
     if labelled and source.is_dir() and (files := class_files(source, split)):
         return read_class_files(files, encoding=form.encoding), None, [path.name for _, path in files]
-    layout = _layout(source, config=config)
-    paths = _paths(source, layout.splits, split)
-    form = dataclasses.replace(form, separator=layout.separator or form.separator)
-    features = layout.features or _parquet_features(paths[0])
-    return _rows(paths, layout.features, form), features, [path.name for path in paths]
+    paths, declared, form = split_files(source, config=config, split=split, form=form)
+    return _rows(paths, declared, form), declared or _parquet_features(paths[0]), [path.name for path in paths]
 
 
 def _paths(source: Path, splits: Mapping[Any, Any], split: str) -> Any:

@@ -55,11 +55,15 @@ def tune_glibc(options: Mapping[int, int]) -> None:
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether the hardware has instructions for it; a processor without them is slower in bfloat16 than in float32."""
+    """Whether the hardware multiplies matrices faster in it than in float32.
+
+    A processor without instructions for it is slower, and so is one of Intel's that has avx512_bf16 without AMX: 1.2
+    times, in a training step of 32 x 128 tokens, 6 layers of 256.
+    """
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     supported = torch.cpu.get_capabilities()
-    return bool(supported.get("avx512_bf16") or supported.get("amx_bf16"))
+    return bool(supported.get("amx_bf16") or (supported.get("avx512_bf16") and "Intel" not in _processor()))
 
 
 def describe(accelerator: Accelerator) -> dict[str, Any]:

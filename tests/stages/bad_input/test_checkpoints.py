@@ -171,6 +171,7 @@ def pretrain(project: Path, *, steps: int, hidden_size: int = 12) -> set[str]:
     student = STUDENT | {"hidden_size": hidden_size, "keep_layers": [0, 2]}
     edit(project, {f"students.small.{key}": value for key, value in student.items()})
     run_well(project, "shrink@small")
+    run_well(project, "gather")
     names = load_file("models/teacher/model.safetensors")
     return {name.split(".")[1] for name in names if name.startswith("cls.")}
 

@@ -1,14 +1,12 @@
 """Trainings that a command of compute.local.yaml starts compute what Accelerate's launcher on one machine computes."""
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.stages.many_processes.test_many_processes import DROP, Finished, Machine, output, project
+from tests.waiting import processes_in, wait_for
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 TWO_MACHINES = [sys.executable, "-m", "tests.stages.many_processes.two_machines"]
@@ -60,21 +58,6 @@ def test_a_killed_rank_ends_all_and_the_next_run_has_the_same_bytes(expected: Fi
     wait_for(lambda: not processes_in(folder), seconds=30)
     assert "distill s: resumes after step " in output(machine(TWO_MACHINES).start(folder))
     assert Finished(folder).outputs() == expected.outputs()
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def processes_in(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter(["cwd", "status"]):
-        if process.info["cwd"] == str(folder) and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process.pid)
-    return found
 
 
 def refused(tmp_path: Path, launch: str, *, machines: int = 1) -> str:

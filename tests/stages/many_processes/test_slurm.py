@@ -1,4 +1,4 @@
-"""`launch` with srun, on a cluster of two nodes on loopback. It takes Debian's slurmctld, slurmd and slurm-client."""
+"""Launches by srun and preparation by jobs, on two nodes on loopback: Debian's slurmctld, slurmd and slurm-client."""
 
 import os
 import shutil
@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.many_processes.test_launch import STAGES, processes_in, wait_for
+from tests.stages.many_processes.test_launch import STAGES
 from tests.stages.many_processes.test_many_processes import DROP, Finished, Machine, output, project
+from tests.stages.planted import prepared, write_source
+from tests.stages.planted import project as corpus_project
+from tests.waiting import processes_in, wait_for
 
 DAEMONS = ("slurmctld", "slurmd", "srun")
 pytestmark = [
@@ -37,8 +40,8 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/linear
 MpiDefault=none
-NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2
-NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=9000
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=9000
 PartitionName=all Nodes=n1,n2 Default=YES State=UP
 """
 
@@ -100,3 +103,16 @@ def test_srun_trains_on_two_nodes_and_after_kill_9_nothing_lives_and_the_bytes_a
     text = output(machine(slurm).start(folder))
     assert f"pretrain: resumes after step {DROP - 1}/" in text
     assert Finished(folder).outputs() == expected.outputs()
+
+
+def test_a_corpus_prepared_by_jobs_has_the_bytes_of_one_process(
+    slurm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_source(tmp_path)
+    expected = prepared(corpus_project(source, tmp_path / "one"))
+    for name, value in slurm.items():
+        monkeypatch.setenv(name, value)
+    options = {"partition": "all", "time": "00:10:00", "mem_per_cpu_gb": 1, "qos": ""}
+    folder = corpus_project(source, tmp_path / "jobs", workers=2, slurm=options)
+    assert prepared(folder) == expected
+    assert said(["squeue", "--noheader"], slurm) == ""

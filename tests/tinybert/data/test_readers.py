@@ -6,8 +6,11 @@ import json
 import lzma
 import os
 import random
+import shutil
 import tracemalloc
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -165,10 +168,15 @@ def documents_on_disk(tmp_path, monkeypatch):
 
 def test_documents_come_back_in_their_order(documents_on_disk):
     file, texts = documents_on_disk
-    assert list(read_documents(file, batch_size=7)) == texts
+    shutil.copy(file, file.parent / "validation.parquet")
+    assert list(read_documents(file.parent, batch_size=7)) == texts + texts
 
 
-@pytest.mark.parametrize("read", [partial(read_documents, batch_size=10), partial(read_rows, features=None)])
+def read_folder(file: Path) -> Iterator[str]:
+    return read_documents(file.parent, batch_size=10)
+
+
+@pytest.mark.parametrize("read", [read_folder, partial(read_rows, features=None)])
 def test_documents_and_rows_that_were_read_are_released(read, documents_on_disk, monkeypatch):
     file, _ = documents_on_disk
     monkeypatch.setattr(readers, "PARQUET_BATCH", 10)
