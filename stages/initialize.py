@@ -28,7 +28,7 @@ class Parameters(Section):
 
 def main(p: Parameters, run: Run) -> None:
     source = Path(p.initialize.source)
-    if (source / "train.parquet").exists() and not (source / "config.json").exists():
+    if (source / "train").is_dir() and not (source / "config.json").exists():
         tokenizer, model = _new(source, _require_shape(p.initialize))
     else:
         _refuse_shape(p.initialize)
