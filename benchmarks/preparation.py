@@ -158,7 +158,7 @@ def main() -> None:
 |---|---|---|---|---|
 {chr(10).join(growing())}
 
-What grows is a fingerprint of 12 bytes for each document: 130 bytes as Python keeps it, 40 with near duplicates.
+What grows is a fingerprint of 12 bytes for each document: some 130 bytes as Python keeps it.
 
 The text is the default's corpus, cleaned before and repeated with a number before each document, so that cleaning
 finds little to remove and words come again and again, for both. `prepare_corpus` works in one process; in `pack` the

@@ -15,6 +15,7 @@ from stages.parameters.section import Section
 from stages.parameters.sections import NearDuplicates, PrepareCorpus
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
+from tinybert.data.archives import is_archive
 from tinybert.data.cleaning import fingerprint, is_heldout
 from tinybert.data.corpus import Source
 from tinybert.data.documents import SCHEMAS, Writer, batches
@@ -65,6 +66,11 @@ def _prepare_in_parts(source: Source, near: NearDuplicates, heldout: float, work
     from stages.pipeline.engine import run_step
     from tinybert.data.near_duplicates import Settings, steps
 
+    if is_archive(source.path):
+        raise InputError(
+            f"prepare_corpus.source: expected files with near_duplicates, got the archive {source.path}, which every "
+            "task would unpack; unpack it first"
+        )
     settings = Settings(**near.model_dump(exclude={"shards"}), heldout=heldout)
     for name, tasks, pipeline in steps(source, settings, work, parts=near.shards):
         run_step(name, tasks, pipeline, folder=work / "logs")

@@ -45,7 +45,7 @@ class NearDuplicates(Section):
     num_buckets: Positive
     hashes_per_bucket: Positive
     seed: NotNegative
-    shards: Annotated[int, Field(ge=1, le=10_000)]
+    shards: Annotated[int, Field(ge=1, le=1000)]
     """Parts of the source, each read and written by one task; they decide the order of documents."""
 
 

@@ -8,17 +8,20 @@ import json
 import logging
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from stages.pipeline import processes
 from stages.pipeline.local import FILE, read_local
 from tinybert.errors import InputError
+from tinybert.training.progress import log
 
 
 def is_needed() -> bool:
@@ -27,11 +30,12 @@ def is_needed() -> bool:
 
 
 def start(content: dict[str, Any], folder: Path) -> None:
-    """Run this program again in processes that each receive `content` by files in `folder`, until all ended well.
+    """Run this program again in processes that each receive `content` by files below `folder`, until all ended well.
 
     Raises InputError with what the first one that failed has reported, or with how it ended.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    _wait_for_ends(folder)
+    folder = folder / secrets.token_hex(4)
     folder.mkdir(parents=True)
     (folder / processes.CONTENT).write_text(json.dumps(content), encoding="utf-8")
     program = sys.modules["__main__"].__spec__
@@ -40,9 +44,18 @@ def start(content: dict[str, Any], folder: Path) -> None:
     launch = read_local().launch
     failed = _by_command([*map(_expand, launch)], arguments, folder) if launch else _by_accelerate(arguments)
     error = folder / processes.ERROR
+    reported = error.read_text(encoding="utf-8") if error.exists() else ""
+    shutil.rmtree(folder.parent)
     if failed:
-        raise InputError(error.read_text(encoding="utf-8") if error.exists() else failed)
-    shutil.rmtree(folder)
+        raise InputError(reported or failed)
+
+
+def _wait_for_ends(folder: Path) -> None:
+    """Where a run was killed: of its processes on other machines, which have no heartbeat any more."""
+    if list(folder.glob(f"*/{processes.HEARTBEAT}")):
+        log("waiting for processes of a killed run to end")
+        time.sleep(processes.BEAT * (processes.SILENCE + 5))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _by_command(launch: list[str], arguments: list[str], folder: Path) -> str:
@@ -57,9 +70,9 @@ def _by_command(launch: list[str], arguments: list[str], folder: Path) -> str:
     return f"{shlex.join(launch)} {ended}; see its output above" if code else ""
 
 
-def _expand(argument: str) -> str:
+def _expand(argument: str | int) -> str:
     """Environment variables of `$NAME` and `${NAME}`, since a cluster tells a job its machines by them."""
-    expanded = os.path.expandvars(argument)
+    expanded = os.path.expandvars(str(argument))
     if missing := re.search(r"\$\{?(\w+)\}?", expanded):
         raise InputError(f"{FILE}, launch: the environment has no variable {missing[1]}, which {argument} names")
     return expanded

@@ -19,7 +19,7 @@ class Preparation(Section):
 
 
 class Local(Section):
-    launch: Annotated[list[str], Field(min_length=1)] | None = None
+    launch: Annotated[list[str | int], Field(min_length=1)] | None = None
     """Command before `-m stages.NAME`, that starts the processes of a training, on one machine or many."""
     preparation: Preparation = Preparation()
 

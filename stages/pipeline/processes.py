@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,8 @@ def report(error: InputError) -> None:
     """Tell the process that has started this one, unless another one was the first to fail."""
     folder = _folder()
     assert folder is not None
-    try:
-        with open(folder / ERROR, "x", encoding="utf-8") as file:
-            file.write(str(error))
-    except FileExistsError:
-        pass
+    with suppress(OSError), open(folder / ERROR, "x", encoding="utf-8") as file:
+        file.write(str(error))
 
 
 def leave() -> None:
@@ -72,9 +69,11 @@ def heartbeat(folder: Path) -> Iterator[None]:
         count = 0
         while not ended.wait(BEAT):
             count += 1
-            (folder / HEARTBEAT).write_text(str(count))
+            with suppress(OSError):
+                (folder / HEARTBEAT).write_text(str(count))
 
     thread = threading.Thread(target=beat, daemon=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / HEARTBEAT).write_text("0")
     thread.start()
     try:
@@ -84,12 +83,12 @@ def heartbeat(folder: Path) -> Iterator[None]:
         thread.join()
 
 
-def end_without_heartbeat() -> None:
+def end_without_heartbeat(folder: Path | None = None) -> None:
     """End this process when the one that has started it, perhaps from another machine, is gone; watch in a thread.
 
-    Looks are counted, not seconds: of processes that were stopped and go on, none is taken for gone.
+    Looks are counted, not seconds: where all processes were stopped and go on, none is taken for gone.
     """
-    folder = _folder()
+    folder = folder or _folder()
     if folder is not None and (folder / HEARTBEAT).exists():
         threading.Thread(target=_watch, args=(folder / HEARTBEAT,), daemon=True).start()
 
@@ -98,7 +97,9 @@ def _watch(file: Path) -> None:
     last, looks = "", 0
     while looks < SILENCE:
         time.sleep(BEAT)
-        now = file.read_text() if file.exists() else last
+        now = last
+        with suppress(OSError):
+            now = file.read_text()
         looks = looks + 1 if now == last else 0
         last = now
     os.kill(os.getpid(), signal.SIGKILL)

@@ -123,7 +123,6 @@ Instance = tuple[str, dict[str, Any], str]
 
 def _run_worker(main: Callable[[Model, Run], None], model: type[Model], *, instances: list[Instance]) -> None:
     """`main` in one of several processes, which another one has started after all checks."""
-    processes.end_without_heartbeat()
     writes = processes.is_main()
     if not writes:
         sys.stdout = open(os.devnull, "w")
@@ -182,7 +181,7 @@ def _run_stage(
             else:
                 _call(main, model, instances)
         finally:
-            _discard_changed([checked, *others] if trains else [])
+            _discard_changed(one for one in (checked, *others) if one.resume.exists())
     _require_unchanged(checked)
     shutil.rmtree(checked.resume.parent, ignore_errors=True)
     durations.record(STATE / "durations", stage.name, seconds=time.monotonic() - start, resumed=resumed)

@@ -1,6 +1,8 @@
 """The corpus in one pass and in parts: what stays, what is left out and why, and the same bytes however it was made."""
 
 import json
+import os
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -10,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import prepare_corpus
+from stages.pipeline import engine
 from stages.pipeline.stage import Run
 from tests.stages.planted import NEAR, PLANTED, UNIQUE, WORDS, parameters, prepared, project, start, write_source
 from tests.waiting import processes_in, wait_for
@@ -78,12 +81,43 @@ def test_one_pass_leaves_out_short_and_repeated_ones_alone_and_starts_no_engine(
     assert sum(1 for split in ("train", "heldout") for _ in read_documents(Path("data/corpus") / split)) == 1720
 
 
-def test_a_part_with_a_wrong_row_is_one_message(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = project(source, tmp_path / "project")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_part_with_a_wrong_row_is_one_message(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = project(source, tmp_path / "project", workers=workers)
     monkeypatch.chdir(folder)
     with pytest.raises(InputError, match=r"^raw lacks the columns body; it has text$"):
         model = prepare_corpus.Parameters.model_validate(parameters(text_column="body"))
         prepare_corpus.main(model, Run("", Path(".state/work")))
+    assert capfd.readouterr() == ("", "")
+
+
+def die(data: Any, rank: int = 0, world_size: int = 1) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_ends_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("compute.local.yaml").write_text("preparation: {workers: 2}\n")
+    with pytest.raises(InputError, match="^a worker process was killed, perhaps for its memory; try fewer workers$"):
+        engine.run_step("clean", 3, [die], folder=tmp_path / "logs")
+
+
+def test_a_document_of_marks_alone_is_not_a_repeated_one_of_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither has a letter."""
+    texts = ["", "-" * 80, *(f"{word} " * 20 for word in ("one", "two", "three", "four", "five", "six")), "=" * 60]
+    monkeypatch.chdir(tmp_path)
+    for near in (NEAR, None):
+        changes = {"source": "raw.jsonl", "near_duplicates": near, "heldout": 0.4}
+        Path("raw.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        model = prepare_corpus.Parameters.model_validate(parameters(**changes))
+        prepare_corpus.main(model, Run("", tmp_path / f"work-{near is None}"))
+        assert {(row["reason"], row["row"], row["kept_row"]) for row in removed(tmp_path)} == {
+            ("short", 1, None), ("repeated", 9, 2),
+        }  # fmt: skip
 
 
 def removed(folder: Path) -> list[dict[str, Any]]:

@@ -37,7 +37,8 @@ class Source:
             yield from self._texts(self._rows(), first=part + 1, step=parts)
         _, features, form = split_files(self.path, config=self.config, split=self.split, form=self.form)
         for number in range(part, len(files), parts):
-            for row, text in self._texts(read_rows(files[number], features=features, form=form)):
+            rows = read_rows(files[number], features=features, form=form)
+            for row, text in self._texts(rows, where=str(files[number])):
                 yield number << ROW_BITS | row, text
 
     def files(self, parts: int) -> list[Path]:
@@ -49,18 +50,21 @@ class Source:
         rows, _ = open_split(self.path, config=self.config, split=self.split, form=self.form)
         return islice(rows, self.max_documents)
 
-    def _texts(self, rows: Iterator[Row], *, first: int = 1, step: int = 1) -> Iterator[tuple[int, str]]:
+    def _texts(
+        self, rows: Iterator[Row], *, first: int = 1, step: int = 1, where: str | None = None
+    ) -> Iterator[tuple[int, str]]:
+        place = where or f"{self.path}, split {self.split}"
         for number, row in zip(count(first, step), islice(rows, first - 1, None, step), strict=False):
-            text = clean(self._text(row, number))
+            text = clean(self._text(row, number, place))
             yield number, text if len(text) >= self.min_characters else ""
 
-    def _text(self, row: Row, number: int) -> str:
+    def _text(self, row: Row, number: int, place: str) -> str:
         """The text of this row, empty where there is none."""
         require_columns(row, names=[self.text_column], where=str(self.path))
         value = row[self.text_column]
         if value is not None and not isinstance(value, str):
             raise InputError(
-                f"{self.path}, split {self.split}, row {number}: column {self.text_column!r} "
+                f"{place}, row {number}: column {self.text_column!r} "
                 f"(prepare_corpus.text_column): expected a text, got {shorten(value)} ({type(value).__name__})"
             )
         return value or ""

@@ -60,9 +60,7 @@ def open_split(
     """
     if is_archive(source):
         return _open_archive(source, config=config, split=split, form=form, labelled=labelled)
-    if source.is_dir() and (named := _file_in(source, split)):
-        if config is not None:
-            raise InputError(f"{named} is a file and has no configuration {config!r}; leave it out")
+    if named := _named_file(source, split, config=config):
         return open_split(named, config=None, split="train", form=form, labelled=labelled)
     rows, features, names = _open(source, config=config, split=split, form=form, labelled=labelled)
     first = next(rows, None)
@@ -80,8 +78,8 @@ def split_files(
     """
     if is_archive(source) or any((source / name).is_file() for name in SAVED):
         return [], None, form
-    if source.is_dir() and (named := _file_in(source, split)):
-        return [named], None, form
+    if named := _named_file(source, split, config=config):
+        return split_files(named, config=None, split="train", form=form)
     layout = _layout(source, config=config)
     separator = layout.separator or form.separator
     return _paths(source, layout.splits, split), layout.features, dataclasses.replace(form, separator=separator)
@@ -107,10 +105,14 @@ def _while_open(rows: Iterator[Row], stack: contextlib.ExitStack, *, place: Path
             raise InputError(str(error).replace(str(place), str(source))) from None
 
 
-def _file_in(folder: Path, name: str) -> Path | None:
-    """The file of this name in the folder."""
-    path = Path(os.path.normpath(folder / name))
-    return path if path.is_file() and path.is_relative_to(os.path.normpath(folder)) else None
+def _named_file(source: Path, split: str, *, config: str | None) -> Path | None:
+    """The file in the folder `source` that `split` names, if it does."""
+    path = Path(os.path.normpath(source / split))
+    if not source.is_dir() or not path.is_file() or not path.is_relative_to(os.path.normpath(source)):
+        return None
+    if config is not None:
+        raise InputError(f"{path} is a file and has no configuration {config!r}; leave it out")
+    return path
 
 
 def _open(

@@ -92,12 +92,14 @@ def _clean(source: Source, work: Path, data: Any, rank: int = 0, world_size: int
 def _find_repeated(work: Path, parts: int, data: Any, rank: int = 0, world_size: int = 1) -> None:
     """The position of the first document with the same key, for each of every part; NONE for short ones.
 
-    In memory are 20 bytes of each document, and as much again while they are sorted.
+    In memory are some 100 bytes of each document.
     """
     found = [_keys(work, part) for part in range(parts)]
     positions, keys, long = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    order = np.lexsort((positions, keys["low"], keys["high"]))
-    new = np.r_[True, keys[order][1:] != keys[order][:-1]] if len(order) else np.empty(0, bool)
+    order = np.lexsort((positions, keys["low"], keys["high"], long))
+    keys, sorts = keys[order], long[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (keys[1:] != keys[:-1]) | (sorts[1:] != sorts[:-1])
     starts = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
     first = np.empty_like(positions)
     first[order] = positions[order][starts]
@@ -152,7 +154,11 @@ def _members(work: Path, part: int) -> list[tuple[int, int]]:
     """Positions of the documents of a part that are in a cluster, and their clusters."""
     file = work / "clusters" / f"{part:06d}.clusters"
     pairs = np.fromfile(file, "<u4") if file.exists() else np.empty(0, "<u4")
-    kept = np.array([position for _, position, first in _rows(work, part) if position == first], np.int64)
+    columns = [
+        batch.column("position").to_numpy() for batch in batches(_part(work, "cleaned", part), columns=["position"])
+    ]
+    positions = np.concatenate([np.empty(0, np.int64), *columns])
+    kept = positions[positions == np.load(_part(work, "first", part, "npy"))]
     return list(zip(kept[pairs[::2]].tolist(), pairs[1::2].tolist(), strict=True))
 
 
