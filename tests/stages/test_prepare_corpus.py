@@ -41,7 +41,7 @@ def test_planted_near_duplicates_go_and_nothing_else_in_one_and_two_processes_an
     wait_for(lambda: bool(list(two.glob(".state/work/first/*.npy"))), seconds=60)
     killed.kill()
     killed.wait()
-    wait_for(lambda: not processes_in(two), seconds=30)
+    wait_for(lambda: not processes_in(two), seconds=120)
     assert not (two / "data/corpus").exists()
     assert prepared(two) == files
 
