@@ -22,6 +22,7 @@ from tinybert.data.tokenizer import load_tokenizer, save_tokenizer, special_id
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.projections import load_projections
 from tinybert.distillation.task import (
+    KeptBatches,
     TaskIntermediateDistillation,
     TeacherVocabulary,
     task_deviations,
@@ -38,7 +39,7 @@ from tinybert.pruning.layers import choose_layers
 from tinybert.tasks.protocol import Feature
 from tinybert.tasks.tables import read_rows
 from tinybert.training.data_parallel import UNSHARDED, Shard, shard_of
-from tinybert.training.devices import describe, set_up
+from tinybert.training.devices import describe, set_up, spare_memory
 from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
 
@@ -89,12 +90,13 @@ def main(p: Parameters, run: Run) -> None:
 
 
 def _batches(
-    scorer: Scorer, features: list[Feature], phase: Phase, *, seed: int, accelerator: Any, shard: Shard | None = None
-) -> TaskBatches:
+    scorer: Scorer, features: list[Feature], phase: Phase, *, seed: int, accelerator: Any, shard: Shard | None = None,
+    regroup: bool = True,
+) -> TaskBatches:  # fmt: skip
     """Those of this process, or of another `shard`."""
     return TaskBatches(
         features, scorer.task, batch_size=phase.batch_size, seed=seed, pad_token_id=scorer.pad_token_id,
-        device=accelerator.device, shard=shard or shard_of(accelerator),
+        device=accelerator.device, shard=shard or shard_of(accelerator), regroup=regroup,
     )  # fmt: skip
 
 
@@ -125,7 +127,7 @@ class _Teaching:
         phase, accelerator, seed = self._options.intermediate, self._accelerator, self._options.seed
         if not phase.epochs:
             return
-        batches = _batches(self._scorer, self._features, phase, seed=seed, accelerator=accelerator)
+        batches = _batches(self._scorer, self._features, phase, seed=seed, accelerator=accelerator, regroup=False)
         layers = choose_layers(rule.teacher_layers, student=student.config.num_hidden_layers,
                                teacher=self._teacher.config.num_hidden_layers)  # fmt: skip
         intermediate = self._losses(student, layers)
@@ -138,8 +140,9 @@ class _Teaching:
                 return self._vocabulary.with_targets(batch, targets)
             return batch | {"teacher": targets(batch)}
 
+        kept = KeptBatches(with_targets, group=batches.group, limit=spare_memory(accelerator))
         for _ in train(
-            TaskIntermediateDistillation(student, intermediate), batches=with_targets, state=state,
+            TaskIntermediateDistillation(student, intermediate), batches=kept, state=state,
             steps=phase.epochs * batches.steps_in_epoch, learning_rate=phase.learning_rate, warmup=phase.warmup,
             weight_decay=self._options.weight_decay, seed=seed, accelerator=accelerator,
             folder=self._run.resume / "intermediate",

@@ -66,6 +66,34 @@ def task_targets(
     return states.cloned()
 
 
+class KeptBatches:
+    """Batches with their teacher's States, made once and kept for later epochs as far as memory allows.
+
+    A teacher's forward pass costs more than a student's whole step. `make(step)` gives the batch of a step, the same
+    for every step of the same `group(step)`: the memory that there is decides the time of a training, and none of its
+    bytes. `limit` is in bytes.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], *, group: Callable[[int], int], limit: int) -> None:
+        self._make, self._group, self._free = make, group, limit
+        self._kept: dict[int, Batch] = {}
+
+    def __call__(self, step: int) -> Batch:
+        group = self._group(step)
+        if group in self._kept:
+            return self._kept[group]
+        batch = self._make(step)
+        if (size := _bytes(batch)) <= self._free:
+            self._free -= size
+            self._kept[group] = batch
+        return batch
+
+
+def _bytes(batch: Batch) -> int:
+    states: States = batch["teacher"]
+    return sum(tensor.nbytes for part in vars(states).values() for tensor in part.values())
+
+
 IMPOSSIBLE = -1e9
 """A logit without probability, finite so that 0 * log 0 stays 0."""
 

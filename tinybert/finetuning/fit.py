@@ -14,7 +14,7 @@ from tinybert.tasks.protocol import Feature, TaskModel
 from tinybert.training.data_parallel import UNSHARDED, Shard
 from tinybert.training.loop import TrainState, train
 from tinybert.training.progress import Progress
-from tinybert.training.sampling import epoch_batches, to_device
+from tinybert.training.sampling import epoch_batches, epoch_order, to_device
 
 
 class TaskPrediction(nn.Module):
@@ -46,29 +46,38 @@ class TaskPrediction(nn.Module):
 class TaskBatches:
     """The batch of each step of a training that goes through `features` epoch by epoch, similar lengths together.
 
-    Of several processes each has its `shard` of the batch's rows.
+    Without `regroup` the rows that share a batch in the first epoch share it in all, and the order of the batches alone
+    changes. Of several processes each has its `shard` of the batch's rows.
     """
 
     def __init__(
         self, features: list[Feature], task: TaskModel, *, batch_size: int, seed: int, pad_token_id: int,
-        device: torch.device, shard: Shard = UNSHARDED,
+        device: torch.device, shard: Shard = UNSHARDED, regroup: bool = True,
     ) -> None:  # fmt: skip
         self.steps_in_epoch = -(-len(features) // batch_size)  # the last batch may be smaller
         self._features, self._task, self._pad, self._device, self._shard = features, task, pad_token_id, device, shard
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._seed, self._regroup = batch_size, seed, regroup
         self._lengths = [len(feature["input_ids"]) for feature in features]
-        self._epoch, self._rows = -1, list[np.ndarray]()
+        self._epoch, self._groups = -1, list[np.ndarray]()
 
     def __call__(self, step: int) -> Batch:
-        epoch, place = divmod(step, self.steps_in_epoch)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._rows = epoch_batches(self._lengths, batch_size=self._batch_size, seed=self._seed, epoch=epoch)
-        rows = self._rows[place]
+        rows = self._rows(step // self.steps_in_epoch if self._regroup else 0)[self.group(step)]
         own = rows[self._shard.rows(len(rows))]
         batch = self._task.collate([self._features[n] for n in own], pad_token_id=self._pad)
         tokens = torch.tensor(sum(self._lengths[n] for n in rows))
         return to_device(batch, self._device) | {"tokens": tokens, "weight": self._shard.weight(len(rows))}
+
+    def group(self, step: int) -> int:
+        """Which of its epoch's groups of rows a step trains on. Without `regroup` a number has the same rows always."""
+        epoch, place = divmod(step, self.steps_in_epoch)
+        return int(epoch_order(self.steps_in_epoch, seed=self._seed, epoch=epoch)[place])
+
+    def _rows(self, epoch: int) -> list[np.ndarray]:
+        """The rows of each group of an epoch."""
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._groups = epoch_batches(self._lengths, batch_size=self._batch_size, seed=self._seed, epoch=epoch)
+        return self._groups
 
 
 def fit(

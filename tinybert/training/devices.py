@@ -8,6 +8,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
@@ -52,6 +53,16 @@ def tune_glibc(options: Mapping[int, int]) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda option, value: 0)
     for option, value in options.items():
         mallopt(option, value)
+
+
+def spare_memory(accelerator: Accelerator) -> int:
+    """Bytes that this process may fill with what it could compute again: a quarter of what is free on its device.
+
+    Processes on one machine share them. On a GPU each is taken to have one of its own.
+    """
+    if accelerator.device.type == "cuda":
+        return torch.cuda.mem_get_info(accelerator.device)[0] // 4
+    return psutil.virtual_memory().available // 4 // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def _multiplies_bfloat16() -> bool:

@@ -66,7 +66,7 @@ def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str,
 
 
 def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The rows of each batch of an epoch, of similar length, in random order; one batch may be smaller.
+    """The rows of each batch of an epoch, of similar length; one batch may be smaller. Their order is not yet random.
 
     Every batch is padded to its own longest row, so that similar lengths need little padding.
     """
@@ -74,8 +74,12 @@ def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: 
     pools = [order[start : start + POOL * batch_size] for start in range(0, len(order), POOL * batch_size)]
     lengths_N = np.asarray(lengths)
     pools = [pool[np.argsort(lengths_N[pool], kind="stable")] for pool in pools]
-    batches = [pool[start : start + batch_size] for pool in pools for start in range(0, len(pool), batch_size)]
-    return [batches[n] for n in permutation(len(batches), seed, epoch, 1)]
+    return [pool[start : start + batch_size] for pool in pools for start in range(0, len(pool), batch_size)]
+
+
+def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch goes through its `count` batches."""
+    return permutation(count, seed, epoch, 1)
 
 
 def generator(*position: int) -> torch.Generator:

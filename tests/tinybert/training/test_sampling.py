@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinybert.training import sampling
-from tinybert.training.sampling import Mixture, block_rows, epoch_batches, step_blocks
+from tinybert.training.sampling import Mixture, block_rows, epoch_batches, epoch_order, step_blocks
 
 LENGTHS = [(7 * n) % 31 + 2 for n in range(101)]
 
@@ -25,6 +25,7 @@ def test_an_epoch_has_every_row_once(batch_size: int):
     "order",
     [
         lambda seed, epoch: str(epoch_batches(LENGTHS, batch_size=4, seed=seed, epoch=epoch)),
+        lambda seed, epoch: str(epoch_order(40, seed=seed, epoch=epoch)),
         lambda seed, step: str(block_rows(step, batch_size=50, count=50, seed=seed)),
     ],
 )
