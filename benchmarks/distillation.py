@@ -41,7 +41,8 @@ from benchmarks.throughput import (
     with_attention,
 )  # fmt: skip
 from tinybert.distillation.general import GeneralDistillation, corpus_targets
-from tinybert.distillation.teacher import attention_scores, capture, cast_linear_weights_to_bf16
+from tinybert.distillation.losses import attention_loss
+from tinybert.distillation.teacher import capture, cast_linear_weights_to_bf16
 from tinybert.model.checkpoint import set_dropout
 from tinybert.pretraining.masking import Masking, masked_batch
 from tinybert.training.devices import describe
@@ -113,11 +114,13 @@ def heldout_loss(bert: Any, projections: Any, blocks: np.ndarray) -> float:
         teacher(input_ids=ids)
     with capture(bert, range(STUDENT[0])) as states:
         bert(input_ids=ids)
+    everything = torch.ones(len(ids), 1, *ids.shape[1:], ids.shape[1], dtype=torch.bool)
     total = mse_loss(projections[0](states.hidden[-1]), targets.hidden[-1])
     for s, t in enumerate(LAYERS):
         total += mse_loss(projections[s + 1](states.hidden[s]), targets.hidden[t])
-        scores = attention_scores(states.query[s], states.key[s], heads=TEACHER[2])
-        total += mse_loss(scores, attention_scores(targets.query[t], targets.key[t], heads=TEACHER[2]))
+        total += attention_loss(
+            states.query[s], states.key[s], targets.query[t], targets.key[t], everything, heads=TEACHER[2]
+        )
     return float(total)
 
 

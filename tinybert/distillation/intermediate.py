@@ -16,7 +16,7 @@ from tinybert.distillation.losses import (
     relation_loss,
     standardized_loss,
 )
-from tinybert.distillation.teacher import EMBEDDING, States, attention_scores
+from tinybert.distillation.teacher import EMBEDDING, States
 from tinybert.errors import InputError
 
 RELATION_HEADS = 12
@@ -110,10 +110,12 @@ class _Pair:
         return _sum(patience_loss(s, t, self.compared.starts_BL) for s, t in self._outputs)
 
     def attention(self) -> torch.Tensor:
+        student, teacher, visible_B1LL = self.student, self.teacher, self.compared.visible_B1LL
         return _sum(
-            attention_loss(self._scores(self.student, s), self._scores(self.teacher, t), self.compared.visible_B1LL)
+            attention_loss(student.query[s], student.key[s], teacher.query[t], teacher.key[t], visible_B1LL,
+                           heads=self.of.heads)
             for s, t in enumerate(self.of.teacher_layers)
-        )
+        )  # fmt: skip
 
     def relation(self) -> torch.Tensor:
         """Of queries, keys and values, each with MiniLMv2's weight alpha = 1 (equation 5), in the last layers."""
@@ -130,9 +132,6 @@ class _Pair:
         """The output of each student layer, projected, and of the teacher layer that it imitates."""
         maps = zip([*self.of.projections][1:], enumerate(self.of.teacher_layers), strict=True)
         return [(w(self.student.hidden[s]), self.teacher.hidden[t]) for w, (s, t) in maps]
-
-    def _scores(self, states: States, layer: int) -> torch.Tensor:
-        return attention_scores(states.query[layer], states.key[layer], heads=self.of.heads)
 
 
 LOSSES: dict[str, Callable[[_Pair], torch.Tensor]] = {

@@ -1,7 +1,6 @@
 """The forward pass of a teacher: its inner states, captured with hooks, and its weights in bfloat16.
 
-A student's states are captured alike. With hooks the fast attention kernel stays on. B batch, L length, H hidden size,
-h heads, d head size.
+A student's states are captured alike. With hooks the fast attention kernel stays on. B batch, L length, H hidden size.
 """
 
 from collections.abc import Iterable, Iterator
@@ -66,12 +65,6 @@ def _record(module: nn.Module, outputs: dict[int, torch.Tensor], n: int) -> Remo
         outputs[n] = output
 
     return module.register_forward_hook(record)
-
-
-def attention_scores(query_BLH: torch.Tensor, key_BLH: torch.Tensor, *, heads: int) -> torch.Tensor:
-    """Scores before the softmax, Q K^T / sqrt(d), [B, h, L, L] (Vaswani et al. 2017, equation 1)."""
-    query_BhLd, key_BhLd = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query_BLH, key_BLH))
-    return query_BhLd @ key_BhLd.transpose(2, 3) * query_BhLd.shape[-1] ** -0.5
 
 
 def cast_linear_weights_to_bf16(teacher: Model, accelerator: Accelerator) -> Model:

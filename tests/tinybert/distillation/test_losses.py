@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from tinybert.distillation import losses
 from tinybert.distillation.losses import (
     attention_loss,
     cosine_loss,
@@ -36,10 +37,42 @@ def test_padding_changes_no_hidden_loss():
 
 
 def test_attention_loss_is_the_mean_square_over_heads_and_visible_pairs():
-    student, teacher = torch.zeros(1, 2, 2, 2), torch.tensor([[[[1.0, 7.0], [2.0, 3.0]], [[1.0, 7.0], [0.0, 1.0]]]])
+    student, teacher = torch.zeros(1, 2, 2), torch.tensor([[[1.0, 1.0], [2.0, 0.5]]])
+    key = torch.tensor([[[1.0, 2.0], [7.0, 2.0]]])
     visible = torch.tensor([[[[True, False], [True, True]]]])
-    # first head 1 + 4 + 9, second 1 + 0 + 1, over 3 pairs and 2 heads; the 7s are pairs that do not count
-    assert attention_loss(student, teacher, visible).item() == pytest.approx((14 + 2) / 6)
+    # two heads of one channel: scores (1, 7), (2, 14) and (2, 2), (1, 1), of which (first, second) does not count
+    loss = attention_loss(student, key, teacher, key, visible, heads=2)
+    assert loss.item() == pytest.approx((1 + 4 + 196 + 4 + 1 + 1) / 6)
+    # one head of two channels, scores (3, 9) and (3, 15) over the square root of 2
+    loss = attention_loss(student, key, teacher, key, visible, heads=1)
+    assert loss.item() == pytest.approx((9 + 9 + 225) / 2 / 3)
+
+
+@pytest.mark.parametrize("pairs", [1, 7**2 * 2, 10**6], ids=["a row at a time", "two rows", "all at once"])
+def test_attention_loss_has_the_gradients_of_autograd(monkeypatch: pytest.MonkeyPatch, pairs: int):
+    monkeypatch.setattr(losses, "PAIRS_AT_ONCE", pairs)
+    queries, keys = ([torch.randn(3, 7, width) for width in (8, 12)] for _ in range(2))
+    query, key = (x[0].requires_grad_() for x in (queries, keys))
+    documents = torch.tensor([[0, 0, 0, 1, 1, 1, 1], [2, 2, 3, 3, -1, -1, -1], [4, 4, 4, 4, 4, 5, 5]])
+    visible = (documents[:, None, :, None] == documents[:, None, None, :]) & (documents >= 0)[:, None, None, :]
+    scores = [
+        torch.einsum("blhd,bmhd->bhlm", q.unflatten(-1, (4, -1)), k.unflatten(-1, (4, -1))) / (q.shape[-1] / 4) ** 0.5
+        for q, k in zip(queries, keys, strict=True)
+    ]
+    expected = F.mse_loss(*(score[visible.expand(-1, 4, -1, -1)] for score in scores))
+    loss = attention_loss(query, key, queries[1], keys[1], visible, heads=4)
+    torch.testing.assert_close(loss, expected)
+    found, by_autograd = (torch.autograd.grad(3 * value, (query, key)) for value in (loss, expected))
+    torch.testing.assert_close(found, by_autograd)
+    assert found[0][1, 4:].abs().max() == 0, "padding"
+
+
+def test_attention_scores_are_not_rounded_to_bfloat16():
+    a, b, c, d = (5 * torch.randn(2, 5, 8).bfloat16() for _ in range(4))
+    visible = torch.ones(2, 1, 5, 5).bool()
+    expected = attention_loss(a.float(), b.float(), c.float(), d.float(), visible, heads=2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(attention_loss(a, b, c, d, visible, heads=2), expected)
 
 
 def test_standardized_loss_weighs_each_channel_by_its_deviation():

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForPreTraining
 
 from tests.tiny_bert import INPUTS
 from tinybert.distillation.general import corpus_targets
-from tinybert.distillation.teacher import EMBEDDING, attention_scores, capture, cast_linear_weights_to_bf16
+from tinybert.distillation.teacher import EMBEDDING, capture, cast_linear_weights_to_bf16
 from tinybert.model.inputs import Batch
 
 BFLOAT16: Any = SimpleNamespace(mixed_precision="bf16")
@@ -49,14 +49,9 @@ def test_the_softmax_of_the_scores_is_the_attention(teacher: BertForPreTraining)
     attentions = teacher.bert(**INPUTS, output_attentions=True).attentions
     padding = INPUTS["attention_mask"][:, None, None, :] == 0
     for n, expected in enumerate(attentions):
-        scores = attention_scores(states.query[n], states.key[n], heads=4)
+        query, key = (x.unflatten(-1, (4, -1)).transpose(1, 2) for x in (states.query[n], states.key[n]))
+        scores = query @ key.mT / query.shape[-1] ** 0.5
         torch.testing.assert_close(scores.masked_fill(padding, -torch.inf).softmax(-1), expected, rtol=1e-4, atol=1e-6)
-
-
-def test_scores_by_hand():
-    query, key = torch.tensor([[[1.0, 0, 2, 2], [0, 3, 1, 0]]]), torch.tensor([[[2.0, 1, 0, 4], [1, 1, 1, 1]]])
-    by_hand = torch.tensor([[[[2.0, 1], [3, 3]], [[8, 4], [0, 1]]]]) / 2**0.5
-    torch.testing.assert_close(attention_scores(query, key, heads=2), by_hand)
 
 
 def test_hooks_are_removed_also_when_the_forward_pass_fails(teacher: BertForPreTraining):
