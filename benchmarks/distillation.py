@@ -17,10 +17,12 @@ from torch.nn.functional import mse_loss
 from transformers import BertForPreTraining
 
 from benchmarks.clones import ROOT
+from benchmarks.machines import legend, table
 from benchmarks.peak import section
 from benchmarks.reference import Reference
 from benchmarks.throughput import (
     AUTHORS,
+    FASTER_BY,
     LAYERS,
     LEARNING_RATE,
     OURS,
@@ -30,12 +32,12 @@ from benchmarks.throughput import (
     Times,
     Training,
     build,
+    cells,
     intermediate_distillation,
     measure_rounds,
     median_speed,
     set_up_cpu,
     speed,
-    table_rows,
     train_ours,
     train_theirs,
     with_attention,
@@ -45,9 +47,9 @@ from tinybert.distillation.losses import attention_loss
 from tinybert.distillation.teacher import capture, cast_linear_weights_to_bf16
 from tinybert.model.checkpoint import set_dropout
 from tinybert.pretraining.masking import Masking, masked_batch
-from tinybert.training.devices import describe
 
 LENGTH, BATCH = 128, 8
+PAGE, LOSSES = "distillation", "distillation: losses"
 NAME, FASTER = "4 layers, 312", 5.0
 OURS_FASTER = f"{OURS}, {FASTER:g} times the learning rate"
 
@@ -124,7 +126,7 @@ def heldout_loss(bert: Any, projections: Any, blocks: np.ndarray) -> float:
     return float(total)
 
 
-def loss_rows(reference: Reference, blocks: np.ndarray, heldout: np.ndarray, *, steps: int) -> list[str]:
+def losses_of(reference: Reference, blocks: np.ndarray, heldout: np.ndarray, *, steps: int) -> dict[str, str]:
     """Losses on `heldout` after half and all of the steps."""
     losses: dict[str, list[float]] = {OURS: [], OURS_FASTER: [], AUTHORS: []}
     for count in (steps // 2, steps):
@@ -136,7 +138,7 @@ def loss_rows(reference: Reference, blocks: np.ndarray, heldout: np.ndarray, *, 
         bert.load_state_dict({name.removeprefix("bert."): weight for name, weight in student.state_dict().items()
                               if name.startswith("bert.")})  # fmt: skip
         losses[AUTHORS].append(heldout_loss(bert, [student.fit_dense] * (STUDENT[0] + 1), heldout))
-    return [f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |" for name, values in losses.items()]
+    return {name: ", ".join(f"{value:.3f}" for value in values) for name, values in losses.items()}
 
 
 def main() -> None:
@@ -154,39 +156,37 @@ def main() -> None:
     }
     timed = {name: (lambda run=run: speed(run()[0], tokens=BATCH * LENGTH)) for name, run in programs.items()}
     speeds = measure_rounds(timed, rounds=options.rounds)
-    share = section({NAME: lambda: [training(blocks)[0]]}, {NAME: median_speed(speeds)}, steps=options.steps)
-    losses = loss_rows(reference, blocks[16:], blocks[:16], steps=options.curve_steps)
-    text = page(options, table=table_rows(speeds, label=NAME), share=share, losses=losses)
+    share = section(PAGE, {NAME: lambda: [training(blocks)[0]]}, {NAME: median_speed(speeds)}, steps=options.steps)
+    losses = losses_of(reference, blocks[16:], blocks[:16], steps=options.curve_steps)
+    text = page(options, speeds=cells(speeds, label=NAME), share=share, losses=losses)
     (ROOT / "benchmarks/distillation.md").write_text(text, encoding="utf-8")
     print(text)
 
 
-def page(options: argparse.Namespace, *, table: list[str], share: str, losses: list[str]) -> str:
-    machine = describe(set_up_cpu())
+def page(options: argparse.Namespace, *, speeds: dict[str, str], share: str, losses: dict[str, str]) -> str:
     command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
-    processor = f"{machine['processor']} ({machine['instructions']})"
+    by_speed = table(PAGE, speeds, head="student | trained by")
+    by_loss = table(LOSSES, losses, head="trained by")
     return f"""# How fast general distillation runs
 
 `python -m benchmarks.distillation --reference FOLDER {command}`:
-{BATCH} x {LENGTH} tokens a step, a teacher of 12 layers, 768, {machine["threads"]} threads, {processor},
-this project in {machine["precision"]}, torch {machine["packages"]["torch"]}.
+{BATCH} x {LENGTH} tokens a step, a teacher of 12 layers, 768. {FASTER_BY}
 
-| student | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
-|---|---|---|---|
-{chr(10).join(table)}
+{by_speed}
+
+{legend(PAGE)}
 
 {share}
 ## The loss at equal tokens
 
-The sum of the embedding, hidden and attention losses on 16 held-out blocks, computed alike for both, after equal steps
-of the same learning rate, both students from the same weights. The recipes are each program's own: the authors
-have one projection, dropout in student and teacher, and clip each tensor by itself; this project has a projection for
-each state and no dropout. Projections start at random: this student was not cut out of its teacher. Their optimizer
-does not correct Adam's averages for starting at 0, so that its first steps are three to six times as long.
+The sum of the embedding, hidden and attention losses on 16 held-out blocks, computed alike for both, after
+{options.curve_steps // 2} and {options.curve_steps} steps of the same learning rate, both students from the same
+weights. The recipes are each program's own: the authors have one projection, dropout in student and teacher, and clip
+each tensor by itself; this project has a projection for each state and no dropout. Projections start at random: this
+student was not cut out of its teacher. Their optimizer does not correct Adam's averages for starting at 0, so that its
+first steps are three to six times as long.
 
-| trained by | {options.curve_steps // 2} steps | {options.curve_steps} steps |
-|---|---|---|
-{chr(10).join(losses)}
+{by_loss}
 """
 
 

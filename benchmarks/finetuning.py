@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clones import ROOT
+from benchmarks.machines import legend, table
 from benchmarks.peak import section
 from benchmarks.reference import Reference
 from benchmarks.task_distillation import (
@@ -29,13 +30,15 @@ from benchmarks.task_distillation import (
     trainings,
 )  # fmt: skip
 from benchmarks.task_finetuning import PADDED_BY_TRAINER, finetune_by_trainer, finetune_ours, heldout_loss, training
-from benchmarks.throughput import AUTHORS, OURS, SKIPPED, Times, measure_rounds, median_speed, set_up_cpu, table_rows
+from benchmarks.throughput import AUTHORS, FASTER_BY, OURS, SKIPPED, Times, cells, measure_rounds, median_speed
 from tinybert.data.datasets import open_split
 from tinybert.data.tokenizer import load_tokenizer
 from tinybert.tasks.classification import encoding
-from tinybert.training.devices import describe
 
 RUN_GLUE, BEST = "Trainer, as in run_glue", "Trainer, best flags"
+EPOCHS = 3
+"""Of each phase of task distillation: those of the first phase in `presets/local.yaml`."""
+PAGE = "finetuning"
 TUNING, DISTILLING = "fine-tuning", "task distillation"
 
 
@@ -52,17 +55,17 @@ def per_second(times: Times, tokens: np.ndarray) -> float:
 
 
 def comparisons(reference: Reference, features: Features, *, steps: int) -> dict[str, dict[str, Callable[[], float]]]:
-    """The programs of each comparison, on the same rows. The authors' pads all to one length, and needs equal times."""
-    batches = batches_of(features)
+    """The programs of each comparison, on the same rows; `steps` are an epoch, of which distillation has EPOCHS."""
+    batches, all_steps = batches_of(features), steps * EPOCHS
     own = np.array([int(batches(step)["tokens"]) for step in range(steps)])
-    mean = np.full(steps, own.mean())
 
     def by_trainer(*, best: bool) -> float:
         times, _, tokens = finetune_by_trainer(features, steps=steps, best=best)
         return per_second(times, tokens)
 
-    def over_phases(phases: list[Times], tokens: np.ndarray) -> float:
-        return len(phases) / sum(1 / per_second(times, tokens) for times in phases)
+    def over_phases(phases: list[Times]) -> float:
+        """Of all steps: the first epoch, in which memory is allocated and the teacher computes, counts as it is."""
+        return len(phases) * EPOCHS * float(own.sum()) / sum(times[-1] - times[0] for times in phases)
 
     return {
         TUNING: {
@@ -71,32 +74,32 @@ def comparisons(reference: Reference, features: Features, *, steps: int) -> dict
             OURS: lambda: per_second(finetune_ours(features, steps=steps)[0], own),
         },
         DISTILLING: {
-            AUTHORS: lambda: over_phases(distil_theirs(reference, features, steps=steps)[0], mean),
-            OURS: lambda: over_phases(distil_ours(features, steps=steps)[0], own),
+            AUTHORS: lambda: over_phases(distil_theirs(reference, features, steps=all_steps)[0]),
+            OURS: lambda: over_phases(distil_ours(features, steps=all_steps)[0]),
         },
     }
 
 
-def tuned(train: Features, heldout: Features, *, steps: int) -> list[str]:
+def tuned(train: Features, heldout: Features, *, steps: int) -> dict[str, str]:
     """Cross-entropy of each program's student on held-out rows."""
     students = {
         RUN_GLUE: finetune_by_trainer(train, steps=steps, best=False)[1],
         BEST: finetune_by_trainer(train, steps=steps, best=True)[1],
         OURS: finetune_ours(train, steps=steps)[1],
     }
-    return [f"| {name} | {heldout_loss(student, heldout):.3f} |" for name, student in students.items()]
+    return {name: f"{heldout_loss(student, heldout):.3f}" for name, student in students.items()}
 
 
-def distilled(reference: Reference, train: Features, heldout: Features, *, steps: int) -> list[str]:
+def distilled(reference: Reference, train: Features, heldout: Features, *, steps: int) -> dict[str, str]:
     """Intermediate losses after half and all of the steps of the first phase."""
     programs = {
         AUTHORS: lambda count: distil_theirs(reference, train, steps=count, phases=1),
         OURS: lambda count: distil_ours(train, steps=count, phases=1),
     }
-    rows: list[str] = []
+    rows: dict[str, str] = {}
     for name, run in programs.items():
         losses = [heldout_intermediate_loss(*run(count)[1:], heldout) for count in (steps // 2, steps)]
-        rows.append(f"| {name} | " + " | ".join(f"{loss:.3f}" for loss in losses) + " |")
+        rows[name] = ", ".join(f"{loss:.3f}" for loss in losses)
     return rows
 
 
@@ -111,43 +114,48 @@ def main() -> None:
     train = read(options.data, "train", tokenizer, options.curve_steps * BATCH)
     heldout = read(options.data, "validation", tokenizer, 10**6)
     reference, few = Reference(options.reference.resolve()), train[: options.steps * BATCH]
-    table: list[str] = []
+    by_program: dict[str, str] = {}
     reached: dict[str, float] = {}
+    labels = {DISTILLING: f"{DISTILLING}, {EPOCHS} epochs"}
     for name, programs in comparisons(reference, few, steps=options.steps).items():
         speeds = measure_rounds(programs, rounds=options.rounds)
-        table += table_rows(speeds, label=name)
+        by_program |= cells(speeds, label=labels.get(name, name))
         reached[name] = median_speed(speeds)
     phases = {TUNING: lambda: [training(few)[0]], DISTILLING: lambda: trainings(few).phases}
-    share = section(phases, reached, steps=options.steps)
+    share = section(PAGE, phases, reached, epochs={TUNING: 1, DISTILLING: EPOCHS}, steps=options.steps)
     text = page(
-        options, table=table, share=share, tuned=tuned(train, heldout, steps=options.curve_steps),
+        options, speeds=by_program, share=share, tuned=tuned(train, heldout, steps=options.curve_steps),
         distilled=distilled(reference, train, heldout[: 4 * BATCH], steps=options.distil_steps),
     )  # fmt: skip
     (ROOT / "benchmarks/finetuning.md").write_text(text, encoding="utf-8")
     print(text)
 
 
-def page(options: argparse.Namespace, *, table: list[str], share: str, tuned: list[str], distilled: list[str]) -> str:
-    machine = describe(set_up_cpu())
-    packages = machine["packages"]
+def page(
+    options: argparse.Namespace, *, speeds: dict[str, str], share: str, tuned: dict[str, str],
+    distilled: dict[str, str],
+) -> str:  # fmt: skip
     counts = {name.replace("_", "-"): count for name, count in vars(options).items() if type(count) is int}
     command = " ".join(f"--{name} {count}" for name, count in counts.items())
+    by_speed = table(PAGE, speeds, head=" | trained by")
+    by_loss, by_first_phase = (
+        table(f"{PAGE}: {name}", losses, head="trained by")
+        for name, losses in (("losses", tuned), ("losses of the first phase", distilled))
+    )
     return f"""# How fast fine-tuning runs
 
 `python -m benchmarks.finetuning --reference FOLDER --data DATA --tokenizer CHECKPOINT {command}`:
-SST-2, {BATCH} rows a step, a student of 4 layers, 312, a teacher of 12 layers, 768; {machine["threads"]} threads,
-{machine["processor"]} ({machine["instructions"]}),
-this project in {machine["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
-Tokens of padding do not count.
+SST-2, {BATCH} rows a step, a student of 4 layers, 312, a teacher of 12 layers, 768. Tokens of padding do not count.
+{FASTER_BY}
 
-| | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
-|---|---|---|---|
-{chr(10).join(table)}
+{by_speed}
+
+{legend(PAGE)}
 
 `Trainer` pads to {PADDED_BY_TRAINER} tokens as run_glue does; its best flags are bf16, the fused optimizer, and batches
 of similar lengths, padded to the longest. The authors' loop is padded to {PADDED_BY_AUTHORS}, the length that their
-script names for this task, though it never reads that and pads to 128. Task distillation is both phases, as many steps
-of each. The stage computes the teacher's logits once for all epochs of the second phase; here each step computes them.
+script names for this task, though it never reads that and pads to 128. Task distillation is both phases, {EPOCHS}
+epochs of each: the authors' teacher computes in every step, this project's once for a row and phase.
 
 {share}
 ## The loss at equal tokens
@@ -155,16 +163,13 @@ of each. The stage computes the teacher's logits once for all epochs of the seco
 Cross-entropy on the validation split after {options.curve_steps} steps of fine-tuning on the same rows, dropout 0.1
 (this project has none in the attention):
 
-| trained by | validation loss |
-|---|---|
-{chr(10).join(tuned)}
+{by_loss}
 
 The sum of the embedding, hidden and attention losses of task distillation's first phase on {4 * BATCH} rows of that
-split, over real tokens and computed alike for both, both students and their projections from random weights:
+split, over real tokens and computed alike for both, both students and their projections from random weights, after
+{options.distil_steps // 2} and {options.distil_steps} steps:
 
-| trained by | {options.distil_steps // 2} steps | {options.distil_steps} steps |
-|---|---|---|
-{chr(10).join(distilled)}
+{by_first_phase}
 
 The authors' first phase keeps its learning rate to the end, where this project's rises and falls; and their optimizer's
 first steps are longer (see general distillation).

@@ -14,15 +14,16 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks.clones import ROOT
+from benchmarks.machines import legend, table
 from tinybert.export.convert import write_float32
 from tinybert.export.int8 import write_int8
 from tinybert.export.latency import Variant, Variants, onnx_variants, time_variants, torch_variants
 from tinybert.model.size import count_parameters, multiply_adds
-from tinybert.training.devices import describe, set_up
+from tinybert.training.devices import set_up
 
 VOCAB_SIZE = 30522
 LENGTHS = (16, 128)
-HEAD = "| tokens | model | median ms | times faster | range |"
+PAGE = "inference"
 PAIRS = {
     "MiniLM (6 layers, 384) and a student of 3 layers, 192": ((6, 384, 12, 1536), (3, 192, 12, 768)),
     "BERT-base (12 layers, 768) and TinyBERT4 (4 layers, 312)": ((12, 768, 12, 3072), (4, 312, 12, 1200)),
@@ -35,8 +36,8 @@ def build(layers: int, hidden: int, heads: int, intermediate: int) -> Any:
     return BertForSequenceClassification(config).eval()
 
 
-def measure(title: str, teacher: Any, student: Any, *, rounds: int, threads: int) -> list[str]:
-    """The lines of one table."""
+def measure(teacher: Any, student: Any, *, rounds: int, threads: int) -> dict[str, str]:
+    """The cells of one table."""
     with tempfile.TemporaryDirectory() as place:
         variants: Variants = {}
         for name, model in (("teacher", teacher), ("student", student)):
@@ -44,11 +45,11 @@ def measure(title: str, teacher: Any, student: Any, *, rounds: int, threads: int
             write_float32(model, files["float32"])
             write_int8(model, files["int8"])
             variants |= torch_variants(name, model) | onnx_variants(name, files, threads=threads)
-        lines = [f"## {title}", "", sizes(teacher, student), "", HEAD, "|---|---|---|---|---|"]
+        cells: dict[str, str] = {}
         for length in LENGTHS:
             seconds, _ = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
-            lines += rows(length, seconds)
-    return [*lines, ""]
+            cells |= times_faster(length, seconds)
+    return cells
 
 
 def sizes(teacher: Any, student: Any) -> str:
@@ -60,38 +61,39 @@ def sizes(teacher: Any, student: Any) -> str:
     )
 
 
-def rows(length: int, seconds: dict[Variant, np.ndarray]) -> list[str]:
+def times_faster(length: int, seconds: dict[Variant, np.ndarray]) -> dict[str, str]:
+    """Of each variant; of the teacher in PyTorch, which they are compared with, milliseconds."""
     reference = seconds[Variant("teacher", "torch", "float32")]
-    lines: list[str] = []
+    cells: dict[str, str] = {}
     for variant, times in seconds.items():
         low, middle, high = np.percentile(reference / times, (5, 50, 95))
-        name = f"{variant.model}, {variant.runtime} {variant.precision}"
-        lines.append(f"| {length} | {name} | {np.median(times) * 1000:.2f} | {middle:.1f} | {low:.1f} to {high:.1f} |")
-    return lines
+        own = f"{np.median(times) * 1000:.1f} ms" if times is reference else f"{middle:.1f} ({low:.1f} to {high:.1f})"
+        cells[f"{length} | {variant.model}, {variant.runtime} {variant.precision}"] = own
+    return cells
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100)
     options = parser.parse_args()
-    accelerator = set_up(threads="auto", precision="float32", cpu=True)
+    set_up(threads="auto", precision="float32", cpu=True)
     torch.use_deterministic_algorithms(False)
-    machine, threads = describe(accelerator), torch.get_num_threads()
-    tables: list[str] = []
+    parts: list[str] = []
     for title, shapes in PAIRS.items():
         teacher, student = (build(*shape) for shape in shapes)
-        tables += measure(title, teacher, student, rounds=options.rounds, threads=threads)
-    versions = ", ".join(f"{package} {machine['packages'][package]}" for package in ("torch", "transformers"))
-    processor = f"{machine['processor']} ({machine['instructions']})"
+        cells = measure(teacher, student, rounds=options.rounds, threads=torch.get_num_threads())
+        rows = table(f"{PAGE}: {title}", cells, head="tokens | model")
+        parts.append(f"## {title}\n\n{sizes(teacher, student)}\n\n{rows}\n")
     head = f"""# How fast a small BERT answers
 
-`python -m benchmarks.inference --rounds {options.rounds}`: one sequence at a time, {threads} threads,
-{processor}, {versions}. Times faster than the teacher in PyTorch float32: the median of the
-rounds' own ratios, and their 5th to 95th percentile. A model is called twice in its turn, of which the second counts:
-it has its weights in the caches, as a service has that answers all the time. Float32 ONNX is standard operators; int8
-has fused attention and weights of 7 bits by channel (`tinybert/export/convert.py`).
+`python -m benchmarks.inference --rounds {options.rounds}`: one sequence at a time. Times faster than the teacher in
+PyTorch float32: the median of the rounds' own ratios, and their 5th to 95th percentile. A model is called twice in its
+turn, of which the second counts: it has its weights in the caches, as a service has that answers all the time. Float32
+ONNX is standard operators; int8 has fused attention and weights of 7 bits by channel (`tinybert/export/convert.py`).
+
+{legend(*(f"{PAGE}: {title}" for title in PAIRS))}
 """
-    text = "\n".join([head, *tables])
+    text = "\n".join([head, *parts])
     (ROOT / "benchmarks/inference.md").write_text(text, encoding="utf-8")
     print(text)
 

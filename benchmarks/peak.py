@@ -7,6 +7,7 @@ from statistics import mean
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.machines import table
 from benchmarks.throughput import Training
 
 SIZE, TIMES = 2048, 5
@@ -40,24 +41,38 @@ def flops_per_token(training: Training, *, steps: int) -> float:
     return counter.get_total_flops() / tokens
 
 
+def share_table(page: str) -> str:
+    """Its name."""
+    return f"{page}: share of the best product"
+
+
 def section(
-    trainings: Mapping[str, Callable[[], Sequence[Training]]], tokens_per_second: Mapping[str, float], *, steps: int
-) -> str:
-    """A section of a benchmark's page, on the phases of each training and its speed; phases have equally many steps."""
-    rows: list[str] = []
+    page: str, trainings: Mapping[str, Callable[[], Sequence[Training]]], tokens_per_second: Mapping[str, float], *,
+    steps: int, epochs: Mapping[str, int] | None = None,
+) -> str:  # fmt: skip
+    """A section of the `page` of a benchmark, on the phases of each training and its speed.
+
+    Each phase has `steps` steps, in each of its `epochs`, which are 1 unless given.
+    """
+    cells: dict[str, str] = {}
     for name, make in trainings.items():
         phases = make()
         dtype = torch.bfloat16 if phases[0].accelerator.mixed_precision == "bf16" else torch.float32
-        best, needed = peak(dtype), mean(flops_per_token(phase, steps=steps) for phase in phases)
+        best, needed = (
+            peak(dtype),
+            mean(flops_per_token(phase, steps=steps * (epochs or {}).get(name, 1)) for phase in phases),
+        )
         share = needed * tokens_per_second[name] / best
-        rows.append(f"| {name} | {needed / 1e6:.1f} | {best / 1e9:.0f} | {share:.2f} |")
+        cells[f"{name} | {needed / 1e6:.1f}"] = f"{share:.2f} of {best / 1e9:.0f}"
+    return described(table(share_table(page), cells, head=" | MFLOP for each real token"))
+
+
+def described(rows: str) -> str:
     return f"""## Against the machine
 
 Matrix products of this project's steps (forward and backward, the teacher's too; those within the fused kernel of
 attention are not counted), and the share that they reach of the best of {TIMES} products of {SIZE} x {SIZE} in
-the same precision:
+the same precision, in GFLOP/s:
 
-| | MFLOP for each real token | best product, GFLOP/s | share |
-|---|---|---|---|
-{chr(10).join(rows)}
+{rows}
 """

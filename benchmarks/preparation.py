@@ -7,7 +7,6 @@ default, whose corpus is repeated, with a number before each document, until the
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,12 +20,12 @@ import numpy as np
 from datasets import Dataset, disable_progress_bars, load_dataset
 
 from benchmarks.clones import ENVIRONMENT, ROOT
+from benchmarks.machines import legend, table
 from stages import pack, prepare_corpus
 from stages.pipeline.stage import Run
 from tinybert.data.documents import Writer, read_documents
 from tinybert.data.tokenizer import load_tokenizer
 from tinybert.export.probe import peak_bytes
-from tinybert.training.devices import describe, set_up
 
 LENGTH = 128
 COMPARED = 100  # megabytes
@@ -85,6 +84,8 @@ def by_map() -> int:
 COMPARED_PROGRAMS: dict[str, Callable[[], int]] = {"stages": by_stages, "map": by_map}
 NEAR = {"n_grams": 5, "num_buckets": 14, "hashes_per_bucket": 8, "seed": 1, "shards": 16}
 PROGRAMS = COMPARED_PROGRAMS | {"near": partial(by_stages, NEAR)}
+REMOVED = {"stages": "exact duplicates", "near": "near duplicates too"}
+PAGE, MEMORY = "preparation", "preparation: memory"
 DESCRIPTIONS = {
     "stages": "`prepare_corpus` and `pack`: cleaned, each document once, documents kept apart",
     "map": "`datasets.map`, two processes: tokenized and joined, nothing cleaned",
@@ -111,23 +112,23 @@ def run_here(program: str) -> None:
     print(json.dumps({"seconds": seconds, "blocks": blocks, "peak": (peak_bytes() or 0) / MEGABYTE}))
 
 
-def compared(rounds: int) -> list[str]:
+def compared(rounds: int) -> dict[str, str]:
     figures = [{program: measure(program, COMPARED) for program in COMPARED_PROGRAMS} for _ in range(rounds)]
     speeds = {program: [COMPARED / row[program]["seconds"] for row in figures] for program in COMPARED_PROGRAMS}
     ratios = np.array(speeds["stages"]) / np.array(speeds["map"])
-    lines = [
-        f"| {DESCRIPTIONS[program]} | {np.median(speed):.1f} | {figures[0][program]['blocks']:,.0f} |"
+    cells = {
+        f"{DESCRIPTIONS[program]} | {figures[0][program]['blocks']:,.0f}": f"{np.median(speed):.1f} MB/s"
         for program, speed in speeds.items()
-    ]
-    return [*lines, "", f"Ratio: {np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})."]
+    }
+    return cells | {"ratio | ": f"{np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"}
 
 
-def growing() -> list[str]:
-    rows = [(size, [measure(program, size) for program in ("stages", "near")]) for size in GROWING]
-    return [
-        f"| {size:,} | " + " | ".join(f"{size / row['seconds']:.1f} | {row['peak']:.0f}" for row in both) + " |"
-        for size, both in rows
-    ]
+def growing() -> dict[str, str]:
+    figures = {(what, size): measure(program, size) for program, what in REMOVED.items() for size in GROWING}
+    return {
+        f"{what} | {size:,}": f"{size / row['seconds']:.1f} MB/s, {row['peak']:.0f} MB"
+        for (what, size), row in figures.items()
+    }
 
 
 def main() -> None:
@@ -138,25 +139,25 @@ def main() -> None:
     if options.program:
         run_here(options.program)
         return
-    machine = describe(set_up(threads="auto", precision="float32", cpu=True))
+    speeds = table(PAGE, compared(options.rounds), head=" | blocks")
+    growth = table(MEMORY, growing(), head="removed | MB of text")
     text = f"""# How fast documents become blocks
 
-`python -m benchmarks.preparation --rounds {options.rounds}`: the default's corpus, {os.cpu_count()} cores,
-{machine["processor"]}; blocks of {LENGTH} tokens, the default's tokenizer.
+`python -m benchmarks.preparation --rounds {options.rounds}`: the default's corpus; blocks of {LENGTH} tokens, the
+default's tokenizer. A column for each machine:
+
+{legend(PAGE, MEMORY)}
 
 ## Beside `datasets.map`, {COMPARED} MB of text
 
-| | MB/s | blocks |
-|---|---|---|
-{chr(10).join(compared(options.rounds))}
+{speeds}
 
 ## More text, as much memory
 
-`prepare_corpus` and `pack` in one process, without and with near duplicates ({NEAR["shards"]} shards; words shuffled).
+`prepare_corpus` and `pack` in one process, its peak memory; near duplicates in {NEAR["shards"]} shards, of text whose
+words are shuffled.
 
-| MB of text | MB/s | peak, MB | with near duplicates, MB/s | peak, MB |
-|---|---|---|---|---|
-{chr(10).join(growing())}
+{growth}
 
 What grows is a fingerprint of 12 bytes for each document: some 130 bytes as Python keeps it.
 

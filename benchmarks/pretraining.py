@@ -15,19 +15,21 @@ import torch
 from transformers import BertForMaskedLM, BertForPreTraining, BertTokenizer, DataCollatorForLanguageModeling
 
 from benchmarks.clones import ROOT
+from benchmarks.machines import legend, table
 from benchmarks.peak import section
 from benchmarks.throughput import (
+    FASTER_BY,
     LEARNING_RATE,
     OURS,
     VOCAB_SIZE,
     Times,
     Training,
     build,
+    cells,
     measure_rounds,
     median_speed,
     set_up_cpu,
     speed,
-    table_rows,
     train_by_trainer,
     train_ours,
     with_attention,
@@ -36,12 +38,12 @@ from tinybert.data.tokenizer import load_tokenizer
 from tinybert.model.checkpoint import set_dropout
 from tinybert.pretraining.masking import masked_batch, masking_for
 from tinybert.pretraining.mlm import MaskedLanguageModeling
-from tinybert.training.devices import describe
 from tinybert.training.loop import TrainState
 
 LENGTH, BATCH, MASKED = 128, 8, 0.15
 SHAPES = {"2 layers, 128": (2, 128, 2, 512), "4 layers, 312": (4, 312, 12, 1200), "6 layers, 384": (6, 384, 12, 1536)}
 CURVE_SHAPE = "4 layers, 312"
+PAGE, LOSSES = "pretraining", "pretraining: losses"
 Run = tuple[Times, list[float]]
 """Times, and the losses of steps."""
 Program = Callable[..., Run]
@@ -83,31 +85,31 @@ PROGRAMS: dict[str, Program] = {
 }
 
 
-def speeds(tokenizer: BertTokenizer, *, rounds: int, steps: int) -> tuple[list[str], str]:
-    """The rows of the table of speeds, and the section on the share of the machine's peak."""
+def speeds(tokenizer: BertTokenizer, *, rounds: int, steps: int) -> tuple[dict[str, str], str]:
+    """The cells of the table of speeds, and the section on the share of the machine's peak."""
     blocks = np.random.default_rng(1).integers(5, len(tokenizer), (steps * BATCH, LENGTH))
 
     def measure(run: Program, name: str) -> float:
         return speed(run(name, blocks, tokenizer, steps=steps)[0], tokens=BATCH * LENGTH)
 
-    rows: list[str] = []
+    rows: dict[str, str] = {}
     reached: dict[str, float] = {}
     for name in SHAPES:
         programs = {program: partial(measure, run, name) for program, run in PROGRAMS.items()}
         measured = measure_rounds(programs, rounds=rounds)
-        rows += table_rows(measured, label=name)
+        rows |= cells(measured, label=name)
         reached[name] = median_speed(measured)
     trainings = {name: (lambda name=name: [training(name, blocks, tokenizer)]) for name in SHAPES}
-    return rows, section(trainings, reached, steps=steps)
+    return rows, section(PAGE, trainings, reached, steps=steps)
 
 
-def loss_rows(tokenizer: BertTokenizer, *, steps: int) -> list[str]:
+def losses(tokenizer: BertTokenizer, *, steps: int) -> dict[str, str]:
     """Mean losses over fifths of a training on real text, for each program."""
     blocks = np.array(np.load(ROOT / "data/packed/train.npy", mmap_mode="r")[: steps * BATCH])
-    rows: list[str] = []
+    rows: dict[str, str] = {}
     for name, run in PROGRAMS.items():
-        losses = run(CURVE_SHAPE, blocks, tokenizer, steps=steps)[1]
-        rows.append(f"| {name} | " + " | ".join(f"{np.mean(part):.3f}" for part in np.array_split(losses, 5)) + " |")
+        by_step = run(CURVE_SHAPE, blocks, tokenizer, steps=steps)[1]
+        rows[name] = ", ".join(f"{np.mean(part):.3f}" for part in np.array_split(by_step, 5))
     return rows
 
 
@@ -118,27 +120,24 @@ def main() -> None:
     parser.add_argument("--curve-steps", type=int, default=100)
     options = parser.parse_args()
     tokenizer = load_tokenizer(ROOT / "models/tokenizer")
-    table, share = speeds(tokenizer, rounds=options.rounds, steps=options.steps)
-    losses = loss_rows(tokenizer, steps=options.curve_steps)
-    text = page(options, table=table, share=share, losses=losses)
+    by_program, share = speeds(tokenizer, rounds=options.rounds, steps=options.steps)
+    text = page(options, speeds=by_program, share=share, losses=losses(tokenizer, steps=options.curve_steps))
     (ROOT / "benchmarks/pretraining.md").write_text(text, encoding="utf-8")
     print(text)
 
 
-def page(options: argparse.Namespace, *, table: list[str], share: str, losses: list[str]) -> str:
-    machine = describe(set_up_cpu())
-    packages = machine["packages"]
-    processor = f"{machine['threads']} threads, {machine['processor']} ({machine['instructions']})"
+def page(options: argparse.Namespace, *, speeds: dict[str, str], share: str, losses: dict[str, str]) -> str:
     command = f"--rounds {options.rounds} --steps {options.steps} --curve-steps {options.curve_steps}"
+    by_speed = table(PAGE, speeds, head="model | trained by")
+    by_loss = table(LOSSES, losses, head="trained by")
     return f"""# How fast masked language modelling trains
 
 `python -m benchmarks.pretraining {command}`:
-{BATCH} x {LENGTH} tokens a step, a vocabulary of {VOCAB_SIZE:,}, {processor},
-this project in {machine["precision"]}, torch {packages["torch"]}, transformers {packages["transformers"]}.
+{BATCH} x {LENGTH} tokens a step, a vocabulary of {VOCAB_SIZE:,}. {FASTER_BY}
 
-| model | trained by | tokens/s, median | this project is faster by (smallest to largest of the rounds) |
-|---|---|---|---|
-{chr(10).join(table)}
+{by_speed}
+
+{legend(PAGE)}
 
 `Trainer` is set up as the run_mlm example does; its best flags are bf16, the fused optimizer and no dropout (by
 `--config_overrides`).
@@ -149,9 +148,7 @@ this project in {machine["precision"]}, torch {packages["torch"]}, transformers 
 {CURVE_SHAPE}, {options.curve_steps} steps on the documentation corpus, learning rate {LEARNING_RATE:g}: the mean of
 each fifth.
 
-| trained by | 1 | 2 | 3 | 4 | 5 |
-|---|---|---|---|---|---|
-{chr(10).join(losses)}
+{by_loss}
 """
 
 

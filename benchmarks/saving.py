@@ -4,10 +4,10 @@
 """
 
 import argparse
-import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,16 +17,18 @@ import torch
 from ruamel.yaml import YAML
 
 from benchmarks.clones import ROOT
+from benchmarks.machines import legend, table
 from tinybert.model import attention
 from tinybert.model.initialization import random_bert
 from tinybert.pretraining.masking import Masking, masked_batch
 from tinybert.pretraining.mlm import MaskedLanguageModeling
 from tinybert.training import resume
-from tinybert.training.devices import describe, set_up
+from tinybert.training.devices import set_up
 from tinybert.training.loop import train
 from tinybert.training.progress import Progress
 
 BATCH_SIZE, LENGTH = 8, 128
+PAGE = "saving"
 
 
 def default_shape() -> dict[str, Any]:
@@ -54,33 +56,41 @@ def seconds(shape: dict[str, Any], *, steps: int, folder: Path | None) -> tuple[
         return time.perf_counter() - start, save.call_count
 
 
+def cells(pairs: Sequence[tuple[float, float, int]]) -> dict[str, str]:
+    """Of seconds with and without resume points, and their number."""
+    with_points, without, counts = zip(*pairs, strict=True)
+    ratios = [on / off for on, off, _ in pairs]
+    return {
+        "seconds with resume points": f"{statistics.median(with_points):.1f}",
+        "resume points": f"{statistics.median(counts):g}",
+        "seconds without, but for the last": f"{statistics.median(without):.1f}",
+        "ratio": f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     shape = default_shape()
-    ratios, rows = list[float](), list[str]()
+    pairs: list[tuple[float, float, int]] = []
     seconds(shape, steps=10, folder=None)
     for _ in range(options.pairs):
         with tempfile.TemporaryDirectory() as folder:
             on, saves = seconds(shape, steps=options.steps, folder=Path(folder) / "resume")
         off, _ = seconds(shape, steps=options.steps, folder=None)
-        ratios.append(on / off)
-        rows.append(f"| {on:.1f} | {saves} | {off:.1f} | {on / off:.3f} |")
-    machine = describe(set_up(threads="auto", precision="float32"))
+        pairs.append((on, off, saves))
     command = f"python -m benchmarks.saving --pairs {options.pairs} --steps {options.steps}"
-    where = f"{machine['processor']}, {machine['threads']} threads, {platform.system()}"
+    costs = table(PAGE, cells(pairs), head="")
     text = f"""# What saving costs
 
 `{command}`: {options.steps} steps of pretraining the default teacher,
-{BATCH_SIZE} x {LENGTH} tokens each, on {where}.
+{BATCH_SIZE} x {LENGTH} tokens each. Medians of the pairs, in brackets the smallest and the largest:
 
-| seconds with | resume points | seconds without | ratio |
-|---|---|---|---|
-{chr(10).join(rows)}
+{costs}
 
-Median ratio: {statistics.median(ratios):.3f}.
+{legend(PAGE)}
 """
     (ROOT / "benchmarks/saving.md").write_text(text, encoding="utf-8")
     print(text)

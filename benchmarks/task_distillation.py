@@ -25,21 +25,23 @@ from benchmarks.throughput import (
 )  # fmt: skip
 from tinybert.distillation.intermediate import IntermediateDistillation
 from tinybert.distillation.soft_targets import soft_cross_entropy
-from tinybert.distillation.task import TaskIntermediateDistillation, task_targets
+from tinybert.distillation.task import KeptBatches, TaskIntermediateDistillation, task_targets
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
+from tinybert.distillation.teaching import attach_logits
 from tinybert.finetuning.fit import TaskBatches, TaskPrediction
+from tinybert.finetuning.predict import predict
 from tinybert.model.checkpoint import set_dropout
-from tinybert.model.inputs import model_inputs
 from tinybert.tasks.classification import model as classification
+from tinybert.training.devices import spare_memory
 
 BATCH, LABELS, PADDED_BY_AUTHORS = 32, ["0", "1"], 64
 HEAD = BertForSequenceClassification
 Features = list[dict[str, Any]]
 
 
-def batches_of(features: Features) -> TaskBatches:
-    device = torch.device("cpu")
-    return TaskBatches(features, classification, batch_size=BATCH, seed=1, pad_token_id=0, device=device)
+def batches_of(features: Features, *, regroup: bool = True) -> TaskBatches:
+    return TaskBatches(features, classification, batch_size=BATCH, seed=1, pad_token_id=0,
+                       device=torch.device("cpu"), regroup=regroup)  # fmt: skip
 
 
 def padded(features: Features, length: int) -> dict[str, torch.Tensor]:
@@ -57,24 +59,25 @@ class Phases(NamedTuple):
 
 
 def trainings(features: Features) -> Phases:
-    """This project's phases, of one student; the teacher's logits for the second are computed in each step."""
-    accelerator = set_up_cpu()
+    """This project's phases, of one student, each with one pass of the teacher over the rows, as the stages have."""
+    accelerator, features = set_up_cpu(), [{**feature} for feature in features]
     teacher, student = (with_attention(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
     teacher = cast_linear_weights_to_bf16(teacher.eval(), accelerator)
     set_dropout(student, hidden=0.1)
-    batches, intermediate = batches_of(features), intermediate_distillation(student, teacher)
+    intermediate = intermediate_distillation(student, teacher)
+    same_rows, regrouped = batches_of(features, regroup=False), batches_of(features)
 
     def with_states(step: int) -> dict[str, Any]:
-        batch = batches(step)
+        batch = same_rows(step)
         return batch | {"teacher": task_targets(teacher, batch, layers=LAYERS, autocast=accelerator.autocast)}
 
     def with_logits(step: int) -> dict[str, Any]:
-        batch = batches(step)
-        with torch.inference_mode(), accelerator.autocast():
-            logits = teacher(**model_inputs(batch)).logits
-        return batch | {"teacher_logits": logits.float().clone()}
+        if "teacher_logits" not in features[0]:
+            attach_logits(features, predict(teacher, features, classification, pad_token_id=0, accelerator=accelerator))
+        return regrouped(step)
 
-    first = Training(TaskIntermediateDistillation(student, intermediate), with_states, accelerator)
+    kept = KeptBatches(with_states, group=same_rows.group, limit=spare_memory(accelerator))
+    first = Training(TaskIntermediateDistillation(student, intermediate), kept, accelerator)
     objective = TaskPrediction(student, classification, hard=0.0, soft=1.0, temperature=1.0)
     return Phases((first, Training(objective, with_logits, accelerator)), student, intermediate.projections)
 
@@ -95,10 +98,11 @@ def distil_theirs(
         reference.model("TinyBertForSequenceClassification", model.config, model.state_dict(), num_labels=len(LABELS))
         for model in (build(HEAD, TEACHER), build(HEAD, STUDENT))
     )
-    every = TEACHER[0] // STUDENT[0]
+    every, steps_in_epoch = TEACHER[0] // STUDENT[0], -(-len(features) // BATCH)
 
     def outputs(n: int) -> tuple[Any, Any]:
-        batch = padded(features[n * BATCH : (n + 1) * BATCH], PADDED_BY_AUTHORS)
+        place = n % steps_in_epoch
+        batch = padded(features[place * BATCH : (place + 1) * BATCH], PADDED_BY_AUTHORS)
         inputs = batch["input_ids"], batch["token_type_ids"], batch["attention_mask"]
         student_outputs = student(*inputs, is_student=True)
         with torch.no_grad():

@@ -16,16 +16,17 @@ import torch
 from transformers import BertForPreTraining, BertTokenizer
 
 from benchmarks.clones import ROOT
+from benchmarks.machines import legend, table
 from benchmarks.throughput import SKIPPED, TEACHER, VOCAB_SIZE, Shape, build, set_up_cpu, with_attention
 from tinybert.data.tokenizer import build_tokenizer
 from tinybert.distillation.general import Learner, distill
 from tinybert.distillation.projections import projections_from
 from tinybert.pruning.layers import choose_layers
-from tinybert.training.devices import describe
 from tinybert.training.progress import Progress
 
 STUDENTS = (4, 312, 12, 1200), (4, 264, 12, 1056), (3, 192, 12, 768), (2, 120, 12, 480)
 COUNTS = (1, 2, 4)
+PAGE = "together"
 LENGTH, BATCH = 128, 8
 WEIGHTS = {"embedding": 1.0, "hidden": 1.0, "attention": 1.0}
 
@@ -77,32 +78,33 @@ def rounds(blocks: np.ndarray, *, count: int, steps: int) -> list[dict[str, Any]
     ]
 
 
-def table(measured: Sequence[dict[str, Any]]) -> list[str]:
-    lines = ["| students | a step together | one after another | saved | cost in students of the first size |",
-             "|---|---|---|---|---|"]  # fmt: skip
+def cells(measured: Sequence[dict[str, Any]]) -> dict[str, str]:
+    rows: dict[str, str] = {}
     for k in COUNTS:
         together = [row["together"].get(k, row["alone"][0]) for row in measured]
         apart = [sum(row["alone"][:k]) for row in measured]
         saved = statistics.median(b / a for a, b in zip(together, apart, strict=True))
         costs = [seconds / row["alone"][0] for seconds, row in zip(together, measured, strict=True)]
-        lines.append(
-            f"| {k} | {statistics.median(together):.2f} s | {statistics.median(apart):.2f} s | {saved:.2f} x "
-            f"| {statistics.median(costs):.2f} ({min(costs):.2f} to {max(costs):.2f}) |"
-        )
-    return lines
+        rows |= {
+            f"{k} | seconds of a step": f"{statistics.median(together):.2f}",
+            f"{k} | in steps of the first": f"{statistics.median(costs):.2f} ({min(costs):.2f} to {max(costs):.2f})",
+            f"{k} | times faster than one after another": f"{saved:.2f}",
+        }
+    return rows
 
 
-def page(lines: Sequence[str], *, count: int, steps: int) -> str:
-    machine = describe(set_up_cpu())
+def page(measured: Sequence[dict[str, Any]], *, count: int, steps: int) -> str:
+    costs = table(PAGE, cells(measured), head="students | ")
     shapes = ", ".join(f"{layers} layers of {hidden}" for layers, hidden, *_ in STUDENTS)
     return f"""# What a front of students costs
 
 `python -m benchmarks.together --rounds {count} --steps {steps}`: general distillation of a BERT-base
-into the first of {shapes}; {BATCH} x {LENGTH} tokens a step, {machine["threads"]} threads,
-{machine["processor"]} ({machine["instructions"]}), {machine["precision"]}, torch {machine["packages"]["torch"]}.
+into the first of {shapes}; {BATCH} x {LENGTH} tokens a step.
 Medians of the rounds, in brackets the smallest and the largest.
 
-{chr(10).join(lines)}
+{costs}
+
+{legend(PAGE)}
 """
 
 
@@ -112,8 +114,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=7)
     options = parser.parse_args()
     blocks = np.random.default_rng(1).integers(5, VOCAB_SIZE, (options.steps * BATCH, LENGTH))
-    lines = table(rounds(blocks, count=options.rounds, steps=options.steps))
-    text = page(lines, count=options.rounds, steps=options.steps)
+    text = page(rounds(blocks, count=options.rounds, steps=options.steps), count=options.rounds, steps=options.steps)
     (ROOT / "benchmarks/together.md").write_text(text, encoding="utf-8")
     print(text)
 

@@ -15,6 +15,7 @@ from transformers import BertTokenizer
 from benchmarks import (
     distillation,
     inference,
+    machines,
     peak,
     preparation,
     pretraining,
@@ -41,7 +42,8 @@ STEPS = 5
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(machines, "FILE", tmp_path / "machines.json")
     for module in (distillation, inference, pretraining, task_distillation, finetuning, throughput, together):
         for name, value in TINY.items():
             monkeypatch.setattr(module, name, value, raising=False)
@@ -100,16 +102,37 @@ def test_fine_tuning_by_trainer(features: list[dict[str, Any]], best: bool) -> N
 def test_fine_tuning(features: list[dict[str, Any]]) -> None:
     _, student = finetuning.finetune_ours(features, steps=STEPS)
     assert abs(finetuning.heldout_loss(student, features) - math.log(2)) < 0.1
-    section = peak.section({"name": lambda: [finetuning.training(features)[0]]}, {"name": 1.0}, steps=1)
+    section = peak.section("page", {"name": lambda: [finetuning.training(features)[0]]}, {"name": 1.0}, steps=1)
     assert "| name | " in section
+    assert machines.legend(peak.share_table("page")) in f"- A: {machines.this_machine()}"
 
 
-def test_a_table_has_speeds_and_the_speed_up_of_this_project() -> None:
+def test_cells_are_the_speed_up_of_this_project_and_its_speed() -> None:
     speeds = throughput.measure_rounds({"other": lambda: 2.0, OURS: lambda: 6.0}, rounds=2)
-    assert throughput.table_rows(speeds, label="x") == [
-        "| x | other | 2 | 3.00 (3.00 to 3.00) |",
-        f"| x | {OURS} | 6 | 1.00 (1.00 to 1.00) |",
+    assert throughput.cells(speeds, label="x") == {
+        "x | other": "3.00 (3.00 to 3.00)",
+        f"x | {OURS}": "6 tokens/s",
+    }
+
+
+def test_a_table_has_a_column_for_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def on(machine: str, cells: dict[str, str]) -> list[str]:
+        monkeypatch.setattr(machines, "this_machine", lambda: machine)
+        return machines.table("speed", cells, head="model | by").splitlines()
+
+    on("one", {"a | x": "1", "b | x": "2"})
+    on("two", {"b | x": "3", "c | x": "4"})
+    machines.table("other", {"a": "1"}, head="")
+    again = on("one", {"a | x": "5", "b | x": "6"})
+    assert again == [
+        "| model | by | A | B |",
+        "|---|---|---|---|",
+        "| a | x | 5 | - |",
+        "| b | x | 6 | 3 |",
+        "| c | x | - | 4 |",
     ]
+    assert machines.legend("speed") == "- A: one\n- B: two"
+    assert machines.legend("other") == "- B: two"
 
 
 def test_inference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +142,17 @@ def test_inference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "onnx_variants", lambda name, files, threads: {})
     monkeypatch.setattr(inference, "LENGTHS", (8,))
     models = (inference.build(*shape) for shape in ((2, 24, 2, 40), (1, 16, 2, 24)))
-    lines = inference.measure("title", *models, rounds=2, threads=1)
-    assert sum(line.startswith("| 8 | ") for line in lines) == 4
+    cells = inference.measure(*models, rounds=2, threads=1)
+    assert len(cells) == 4 and all(row.startswith("8 | ") for row in cells)
+    assert [row for row, cell in cells.items() if cell.endswith(" ms")] == ["8 | teacher, torch float32"]
 
 
 def test_saving(tmp_path: Path) -> None:
     shape = saving.default_shape() | {"hidden_size": 16, "intermediate_size": 24, "vocab_size": 99}
     assert saving.seconds(shape, steps=2, folder=tmp_path)[1] == 1
     assert saving.seconds(shape, steps=2, folder=None)[1] == 0
+    cells = saving.cells([(2.0, 1.0, 3), (3.0, 2.0, 3), (4.0, 4.0, 3)])
+    assert [*cells.values()] == ["3.0", "3", "2.0", "1.500 (1.000 to 2.000)"]
 
 
 def test_preparation_by_stages(tmp_path: Path, tokenizer: BertTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +173,5 @@ def test_students_together_are_timed_beside_each_alone(monkeypatch: pytest.Monke
     (measured,) = together.rounds(random_blocks(), count=1, steps=STEPS)
     assert len(measured["alone"]) == 2 and [*measured["together"]] == [2]
     row = {"alone": [2.0, 1.0], "together": {2: 2.5}}
-    *_, one, two = together.table([row])
-    assert one == "| 1 | 2.00 s | 2.00 s | 1.00 x | 1.00 (1.00 to 1.00) |"
-    assert two == "| 2 | 2.50 s | 3.00 s | 1.20 x | 1.25 (1.25 to 1.25) |"
+    assert [*together.cells([row]).values()] == ["2.00", "1.00 (1.00 to 1.00)", "1.00",
+                                                 "2.50", "1.25 (1.25 to 1.25)", "1.20"]  # fmt: skip
