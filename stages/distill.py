@@ -50,11 +50,11 @@ def main(p: Parameters, run: Run) -> None:
     task_blocks = np.load("data/task_texts/train.npy", mmap_mode="r")
     load = partial(load_learner, tokenizer=tokenizer, teacher=teacher.config)
     learner, others = load(run.key, p.student, run.resume), dict[Other, Learner]()
-    for other in run.others:
+    for other in run.others if p.student.is_distilled else ():
         with suppress(InputError):  # which its own stage will say
             others[other] = load(other.key, other.parameters.student, other.resume, tracked=False)
     distill(
-        [learner, *others.values()], teacher,
+        [one for one in (learner, *others.values()) if one.teacher_layers], teacher,
         Mixture(blocks, task_blocks, p.task_texts.share) if len(task_blocks) else blocks, tokenizer=tokenizer,
         weights=options.losses.weights(), relation_heads=options.losses.relation_heads, accelerator=accelerator,
         **options.model_dump(exclude={"losses"}),
@@ -90,8 +90,9 @@ def load_learner(
 ) -> Learner:
     folder = Path("models/shrunk") / name
     student, own = load_checkpoint(folder), load_tokenizer(folder)
-    chosen = choose_layers(layers.teacher_layers, student=student.config.num_hidden_layers,
-                           teacher=teacher.num_hidden_layers)  # fmt: skip
+    depths = student.config.num_hidden_layers, teacher.num_hidden_layers
+    rule = layers.teacher_layers
+    chosen = choose_layers(rule, student=depths[0], teacher=depths[1]) if rule is not None else []
     return Learner(
         student, load_projections(folder), chosen, None if own.get_vocab() == tokenizer.get_vocab() else own,
         folder=resume, progress=Progress(f"distill {name}", tracked=tracked),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from stages.parameters.section import Section
-from stages.parameters.sections import Compute, LayerMap
+from stages.parameters.sections import Compute, LayerMap, Layers
 from stages.parameters.tasks import FinetuneStudent, Phase, Scored
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
@@ -64,9 +64,9 @@ def main(p: Parameters, run: Run) -> None:
     set_dropout(student, hidden=options.dropout)
     validation, features, phase = scorer.read("validation"), scorer.read("train").features, options.prediction
     state, hard, soft = TrainState(), 1.0, 0.0
-    if options.distill:
+    if options.distill and (rule := p.student.teacher_layers) is not None:
         teaching = _Teaching(scorer, options, accelerator, run, features)
-        teaching.distill_intermediate(student, rule=p.student, state=state)
+        teaching.distill_intermediate(student, rule=rule, state=state)
         hard, soft = phase.hard, phase.soft
         features = teaching.with_logits() if soft else features
     curve = fit(
@@ -122,13 +122,13 @@ class _Teaching:
         attach_logits(self._features, logits)
         return self._features
 
-    def distill_intermediate(self, student: Any, *, rule: LayerMap, state: TrainState) -> None:
+    def distill_intermediate(self, student: Any, *, rule: Layers, state: TrainState) -> None:
         """The first phase, on the student in place; its projections are not needed afterwards."""
         phase, accelerator, seed = self._options.intermediate, self._accelerator, self._options.seed
         if not phase.epochs:
             return
         batches = _batches(self._scorer, self._features, phase, seed=seed, accelerator=accelerator, regroup=False)
-        layers = choose_layers(rule.teacher_layers, student=student.config.num_hidden_layers,
+        layers = choose_layers(rule, student=student.config.num_hidden_layers,
                                teacher=self._teacher.config.num_hidden_layers)  # fmt: skip
         intermediate = self._losses(student, layers)
 

@@ -140,8 +140,13 @@ class Shape(Section):
 class LayerMap(Section):
     """What distillation reads of a student."""
 
-    teacher_layers: Layers
-    """Which teacher layer each student layer imitates, in general and in task distillation."""
+    teacher_layers: Layers | None
+    """Which teacher layer each student layer imitates, in general and in task distillation; null for a student that is
+    not distilled: it learns its tasks from their gold labels alone, as a floor for others of its shape."""
+
+    @property
+    def is_distilled(self) -> bool:
+        return self.teacher_layers is not None
 
 
 class Student(Shape, LayerMap):

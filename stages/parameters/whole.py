@@ -109,7 +109,7 @@ def _vocabularies(whole: Whole) -> Iterator[str]:
     of_the_head = [name for name in ("prediction", "hard") if losses.get(name)]
     for name, student in whole.students.items():
         size, place = student.vocab_size, f"students.{name}.vocab_size"
-        if size and of_the_head:
+        if size and of_the_head and student.is_distilled:
             yield (
                 f"{place}: expected null, got {size}: distill.losses.{of_the_head[0]} compares MLM logits over the "
                 "teacher's vocabulary; set it to 0"
@@ -136,17 +136,18 @@ def _fits_teacher(section: str, student: Student, teacher: Scratch) -> Iterator[
     if student.num_hidden_layers > teacher.num_hidden_layers:
         return
     for name in ("keep_layers", "teacher_layers"):
-        if getattr(student, name) == "importance":
+        if (layers := getattr(student, name)) in ("importance", None):
             continue
         try:
-            choose_layers(getattr(student, name), student=student.num_hidden_layers, teacher=teacher.num_hidden_layers)
+            choose_layers(layers, student=student.num_hidden_layers, teacher=teacher.num_hidden_layers)
         except InputError as error:
             yield f"{section}.{name}: {error}"
 
 
 def _attention_losses(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[str]:
     """Attention scores are compared head by head."""
-    others = [name for name, s in whole.students.items() if s.num_attention_heads != teacher.num_attention_heads]
+    heads = teacher.num_attention_heads
+    others = [name for name, s in whole.students.items() if s.is_distilled and s.num_attention_heads != heads]
     for place, losses in _trained_losses(whole, tasks, "attention").items() if others else ():
         if losses["attention"]:
             yield (
@@ -157,7 +158,7 @@ def _attention_losses(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[
 
 def _relation_losses(whole: Whole, tasks: Tasks) -> Iterator[str]:
     """Queries, keys and values of student and teacher are split into as many heads."""
-    sizes = {f"students.{name}.hidden_size": student.hidden_size for name, student in whole.students.items()}
+    sizes = {f"students.{name}.hidden_size": s.hidden_size for name, s in whole.students.items() if s.is_distilled}
     if whole.initialize.scratch:
         sizes["initialize.scratch.hidden_size"] = whole.initialize.scratch.hidden_size
     for place, losses in _trained_losses(whole, tasks, "relation", "relation_heads").items():

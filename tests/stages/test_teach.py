@@ -123,6 +123,26 @@ def test_extra_rows_do_not_reach_a_student_without_a_loss_to_the_teacher(project
     assert results[0] == results[1]
 
 
+def test_a_student_that_imitates_no_layer_is_that_of_no_distillation_at_all(project: None) -> None:
+    def bytes_of(*, stages: dict[str, dict[str, Any]]) -> bytes:
+        for name, changes in stages.items():
+            parameters = copy.deepcopy(tiny.parameters(name))
+            for section, values in changes.items():
+                parameters[section] |= values
+            shutil.rmtree("resume", ignore_errors=True)
+            stage = import_module(f"stages.{name}")
+            stage.main(stage.Parameters.model_validate(parameters), Run(tiny.KEYS[name], Path("resume") / name))
+        return (STUDENT / "model.safetensors").read_bytes()
+
+    run("teach")
+    distilled = bytes_of(stages={"distill": {}, "finetune_student": {}})
+    options = tiny.parameters("finetune_student")["task"]
+    off = options | {"student": options["student"] | {"distill": False}}
+    plain = bytes_of(stages={"distill": {"distill": {"steps": 0}}, "finetune_student": {"task": off}})
+    floor: Any = {"student": {"teacher_layers": None}}
+    assert bytes_of(stages={"distill": floor, "finetune_student": floor}) == plain != distilled
+
+
 def test_extra_rows_train_both_phases(project: None) -> None:
     students = []
     for epochs in (0, 1):

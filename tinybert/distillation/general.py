@@ -174,7 +174,7 @@ def distill(
     the teacher has no MLM head to learn from, where numbers of heads or two vocabularies do not allow a loss, or where
     the training of the first learner diverges; another one is then left as it was.
     """
-    if not steps:
+    if not steps or not learners:
         return
     _require_mlm_head(teacher, weights)
     accelerator = accelerator or set_up()
