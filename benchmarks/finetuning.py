@@ -39,7 +39,7 @@ RUN_GLUE, BEST = "Trainer, as in run_glue", "Trainer, best flags"
 EPOCHS = 3
 """Of each phase of task distillation: those of the first phase in `presets/local.yaml`."""
 PAGE = "finetuning"
-TUNING, DISTILLING = "fine-tuning", "task distillation"
+TUNING, DISTILLING = "fine-tuning", f"task distillation, {EPOCHS} epochs"
 
 
 def read(data: Path, split: str, tokenizer: Any, count: int) -> Features:
@@ -116,12 +116,14 @@ def main() -> None:
     reference, few = Reference(options.reference.resolve()), train[: options.steps * BATCH]
     by_program: dict[str, str] = {}
     reached: dict[str, float] = {}
-    labels = {DISTILLING: f"{DISTILLING}, {EPOCHS} epochs"}
     for name, programs in comparisons(reference, few, steps=options.steps).items():
         speeds = measure_rounds(programs, rounds=options.rounds)
-        by_program |= cells(speeds, label=labels.get(name, name))
+        by_program |= cells(speeds, label=name)
         reached[name] = median_speed(speeds)
-    phases = {TUNING: lambda: [training(few)[0]], DISTILLING: lambda: trainings(few).phases}
+    phases = {
+        TUNING: lambda: [training(few)[0]],
+        DISTILLING: lambda: trainings(few, steps=options.steps * EPOCHS).phases,
+    }
     share = section(PAGE, phases, reached, epochs={TUNING: 1, DISTILLING: EPOCHS}, steps=options.steps)
     text = page(
         options, speeds=by_program, share=share, tuned=tuned(train, heldout, steps=options.curve_steps),

@@ -78,12 +78,15 @@ def main() -> None:
     options = parser.parse_args()
     set_up(threads="auto", precision="float32", cpu=True)
     torch.use_deterministic_algorithms(False)
-    parts: list[str] = []
+    measured: dict[str, tuple[str, dict[str, str]]] = {}
     for title, shapes in PAIRS.items():
         teacher, student = (build(*shape) for shape in shapes)
         cells = measure(teacher, student, rounds=options.rounds, threads=torch.get_num_threads())
-        rows = table(f"{PAGE}: {title}", cells, head="tokens | model")
-        parts.append(f"## {title}\n\n{sizes(teacher, student)}\n\n{rows}\n")
+        measured[title] = sizes(teacher, student), cells
+    parts = [
+        f"## {title}\n\n{text}\n\n{table(f'{PAGE}: {title}', cells, head='tokens | model')}\n"
+        for title, (text, cells) in measured.items()
+    ]
     head = f"""# How fast a small BERT answers
 
 `python -m benchmarks.inference --rounds {options.rounds}`: one sequence at a time. Times faster than the teacher in

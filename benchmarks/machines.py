@@ -18,8 +18,8 @@ FILE = ROOT / "benchmarks/machines.json"
 @cache
 def this_machine() -> str:
     found = describe(set_up_cpu())
-    processor = f"{found['processor']} ({found['instructions']}), {found['threads']} threads"
-    return f"{processor}, {found['precision']}, torch {found['packages']['torch']}"
+    processor = f"{found['processor']} ({found['instructions']})"
+    return f"{processor}, {found['threads']} threads, torch {found['packages']['torch']}"
 
 
 def table(name: str, cells: Mapping[str, str], *, head: str) -> str:

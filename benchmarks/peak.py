@@ -63,16 +63,16 @@ def section(
             mean(flops_per_token(phase, steps=steps * (epochs or {}).get(name, 1)) for phase in phases),
         )
         share = needed * tokens_per_second[name] / best
-        cells[f"{name} | {needed / 1e6:.1f}"] = f"{share:.2f} of {best / 1e9:.0f}"
-    return described(table(share_table(page), cells, head=" | MFLOP for each real token"))
+        cells[name] = f"{share:.2f} of {best / 1e9:.0f} GFLOP/s, {needed / 1e6:.1f} MFLOP a token"
+    return described(table(share_table(page), cells, head=""))
 
 
 def described(rows: str) -> str:
     return f"""## Against the machine
 
 Matrix products of this project's steps (forward and backward, the teacher's too; those within the fused kernel of
-attention are not counted), and the share that they reach of the best of {TIMES} products of {SIZE} x {SIZE} in
-the same precision, in GFLOP/s:
+attention are not counted) for each real token, and the share that they reach of the best of {TIMES} products of
+{SIZE} x {SIZE} in the same precision:
 
 {rows}
 """

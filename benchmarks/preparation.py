@@ -117,10 +117,10 @@ def compared(rounds: int) -> dict[str, str]:
     speeds = {program: [COMPARED / row[program]["seconds"] for row in figures] for program in COMPARED_PROGRAMS}
     ratios = np.array(speeds["stages"]) / np.array(speeds["map"])
     cells = {
-        f"{DESCRIPTIONS[program]} | {figures[0][program]['blocks']:,.0f}": f"{np.median(speed):.1f} MB/s"
+        DESCRIPTIONS[program]: f"{np.median(speed):.1f} MB/s, {figures[0][program]['blocks']:,.0f} blocks"
         for program, speed in speeds.items()
     }
-    return cells | {"ratio | ": f"{np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"}
+    return cells | {"ratio": f"{np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"}
 
 
 def growing() -> dict[str, str]:
@@ -139,7 +139,7 @@ def main() -> None:
     if options.program:
         run_here(options.program)
         return
-    speeds = table(PAGE, compared(options.rounds), head=" | blocks")
+    speeds = table(PAGE, compared(options.rounds), head="")
     growth = table(MEMORY, growing(), head="removed | MB of text")
     text = f"""# How fast documents become blocks
 

@@ -58,7 +58,7 @@ class Phases(NamedTuple):
     projections: nn.ModuleList
 
 
-def trainings(features: Features) -> Phases:
+def trainings(features: Features, *, steps: int) -> Phases:
     """This project's phases, of one student, each with one pass of the teacher over the rows, as the stages have."""
     accelerator, features = set_up_cpu(), [{**feature} for feature in features]
     teacher, student = (with_attention(build(HEAD, shape)) for shape in (TEACHER, STUDENT))
@@ -76,7 +76,8 @@ def trainings(features: Features) -> Phases:
             attach_logits(features, predict(teacher, features, classification, pad_token_id=0, accelerator=accelerator))
         return regrouped(step)
 
-    kept = KeptBatches(with_states, group=same_rows.group, limit=spare_memory(accelerator))
+    kept = KeptBatches(with_states, group=same_rows.group, last_epoch=steps - same_rows.steps_in_epoch,
+                       limit=partial(spare_memory, accelerator))  # fmt: skip
     first = Training(TaskIntermediateDistillation(student, intermediate), kept, accelerator)
     objective = TaskPrediction(student, classification, hard=0.0, soft=1.0, temperature=1.0)
     return Phases((first, Training(objective, with_logits, accelerator)), student, intermediate.projections)
@@ -84,7 +85,7 @@ def trainings(features: Features) -> Phases:
 
 def distil_ours(features: Features, *, steps: int, phases: int = 2) -> tuple[list[Times], Any, nn.ModuleList]:
     """Times of each of the first `phases`, the student, and the projections of its states."""
-    program = trainings(features)
+    program = trainings(features, steps=steps)
     return [train_ours(phase, steps=steps) for phase in program.phases[:phases]], program.student, program.projections
 
 

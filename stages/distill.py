@@ -2,9 +2,9 @@
 
 In: models/teacher, models/shrunk/S, models/gathered, data/packed, data/task_texts.
 Out: models/students/S, reports/distill/S/{curve.tsv,metrics.json,machine.json}.
-The first student trains all others along whose distillation is due, since the teacher's pass is the larger part of a
-step; each finds its training at its resume point when its own stage runs. models/gathered says no more than that all
-students are shrunk by then.
+The first student that is distilled trains all others along whose distillation is due, since the teacher's pass is the
+larger part of a step; each finds its training at its resume point when its own stage runs. models/gathered says no
+more than that all students are shrunk by then.
 """
 
 from contextlib import suppress
@@ -52,9 +52,10 @@ def main(p: Parameters, run: Run) -> None:
     learner, others = load(run.key, p.student, run.resume), dict[Other, Learner]()
     for other in run.others if p.student.is_distilled else ():
         with suppress(InputError):  # which its own stage will say
-            others[other] = load(other.key, other.parameters.student, other.resume, tracked=False)
+            if other.parameters.student.is_distilled:
+                others[other] = load(other.key, other.parameters.student, other.resume, tracked=False)
     distill(
-        [one for one in (learner, *others.values()) if one.teacher_layers], teacher,
+        [learner, *others.values()] if p.student.is_distilled else [], teacher,
         Mixture(blocks, task_blocks, p.task_texts.share) if len(task_blocks) else blocks, tokenizer=tokenizer,
         weights=options.losses.weights(), relation_heads=options.losses.relation_heads, accelerator=accelerator,
         **options.model_dump(exclude={"losses"}),
@@ -90,9 +91,10 @@ def load_learner(
 ) -> Learner:
     folder = Path("models/shrunk") / name
     student, own = load_checkpoint(folder), load_tokenizer(folder)
-    depths = student.config.num_hidden_layers, teacher.num_hidden_layers
-    rule = layers.teacher_layers
-    chosen = choose_layers(rule, student=depths[0], teacher=depths[1]) if rule is not None else []
+    chosen: list[int] = []
+    if layers.teacher_layers is not None:
+        chosen = choose_layers(layers.teacher_layers, student=student.config.num_hidden_layers,
+                               teacher=teacher.num_hidden_layers)  # fmt: skip
     return Learner(
         student, load_projections(folder), chosen, None if own.get_vocab() == tokenizer.get_vocab() else own,
         folder=resume, progress=Progress(f"distill {name}", tracked=tracked),

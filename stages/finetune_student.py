@@ -135,12 +135,13 @@ class _Teaching:
         def with_targets(step: int) -> Batch:
             batch = batches(step)
             targets = partial(task_targets, self._teacher, layers=layers, autocast=accelerator.autocast,
-                              values=intermediate.teacher_values)  # fmt: skip
+                              queries=intermediate.compares_queries, values=intermediate.teacher_values)  # fmt: skip
             if self._vocabulary:
                 return self._vocabulary.with_targets(batch, targets)
             return batch | {"teacher": targets(batch)}
 
-        kept = KeptBatches(with_targets, group=batches.group, limit=spare_memory(accelerator))
+        kept = KeptBatches(with_targets, group=batches.group, limit=partial(spare_memory, accelerator),
+                           last_epoch=(phase.epochs - 1) * batches.steps_in_epoch)  # fmt: skip
         for _ in train(
             TaskIntermediateDistillation(student, intermediate), batches=kept, state=state,
             steps=phase.epochs * batches.steps_in_epoch, learning_rate=phase.learning_rate, warmup=phase.warmup,

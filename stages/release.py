@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from stages.parameters.section import Section
-from stages.parameters.sections import Measure
+from stages.parameters.sections import LayerMap, Measure
 from stages.parameters.tasks import FinetuneStudent, Origin, Scored
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
@@ -36,6 +36,7 @@ class Steps(Section):
 class Parameters(Section):
     distill: Steps
     measure: Measure
+    student: LayerMap
     task: Task
 
 
@@ -58,12 +59,13 @@ def main(p: Parameters, run: Run) -> None:
 def model_card(p: Parameters, task: str, student: str, *, has_int8: bool) -> str:
     reports = Path("reports/tasks") / task
     files = {n: read_object(reports / "students" / student / f"{n}.json") for n in ("metrics", "findings", "measure")}
+    distilled = p.student.is_distilled
     merged = results.merge_students({student: files}, read_object(reports / "floor.json"), metric=p.task.metric)
     return card(
         task, student, metric=p.task.metric, models=results.headline(merged), evaluated=files["metrics"],
         length=max(p.measure.lengths), source=p.task.origin.model_dump(), split=p.task.origin.split,
-        max_length=p.task.encoding["max_length"], on_corpus=p.distill.steps > 0, on_task=p.task.student.distill,
-        has_int8=has_int8, has_pipeline=p.task.kind != "regression",
+        max_length=p.task.encoding["max_length"], on_corpus=distilled and p.distill.steps > 0,
+        on_task=distilled and p.task.student.distill, has_int8=has_int8, has_pipeline=p.task.kind != "regression",
     )  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def _attention_losses(whole: Whole, tasks: Tasks, teacher: Scratch) -> Iterator[
 def _relation_losses(whole: Whole, tasks: Tasks) -> Iterator[str]:
     """Queries, keys and values of student and teacher are split into as many heads."""
     sizes = {f"students.{name}.hidden_size": s.hidden_size for name, s in whole.students.items() if s.is_distilled}
-    if whole.initialize.scratch:
+    if sizes and whole.initialize.scratch:
         sizes["initialize.scratch.hidden_size"] = whole.initialize.scratch.hidden_size
     for place, losses in _trained_losses(whole, tasks, "relation", "relation_heads").items():
         heads = losses["relation_heads"]

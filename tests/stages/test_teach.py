@@ -123,6 +123,17 @@ def test_extra_rows_do_not_reach_a_student_without_a_loss_to_the_teacher(project
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("spare", [0, 20_000])
+def test_the_memory_that_there_is_changes_no_byte(project: None, monkeypatch: pytest.MonkeyPatch, spare: int) -> None:
+    run("teach")
+    run("finetune_student")
+    expected = (STUDENT / "model.safetensors").read_bytes()
+    asked: list[object] = []
+    monkeypatch.setattr(finetune_student, "spare_memory", lambda accelerator: asked.append(accelerator) or spare)
+    run("finetune_student")
+    assert len(asked) == 1 and (STUDENT / "model.safetensors").read_bytes() == expected
+
+
 def test_a_student_that_imitates_no_layer_is_that_of_no_distillation_at_all(project: None) -> None:
     def bytes_of(*, stages: dict[str, dict[str, Any]]) -> bytes:
         for name, changes in stages.items():

@@ -63,6 +63,11 @@ class IntermediateDistillation(nn.Module):
         self.register_buffer("deviations_MD", deviations_MD, persistent=False)
 
     @property
+    def compares_queries(self) -> bool:
+        """Whether a loss needs the queries and keys of States."""
+        return bool(self.weights.keys() & {"attention", "relation"})
+
+    @property
     def student_values(self) -> list[int]:
         """The student's layers of which States need the values."""
         return [len(self.teacher_layers) - 1] if "relation" in self.weights else []

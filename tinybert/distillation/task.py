@@ -53,16 +53,19 @@ def _compared(batch: Batch) -> Compared:
 
 def task_targets(
     teacher: nn.Module, batch: Batch, *, layers: Sequence[int], autocast: Callable[..., AbstractContextManager],
-    values: Sequence[int] = (),
+    queries: bool = True, values: Sequence[int] = (),
 ) -> States:  # fmt: skip
     """The States of a fine-tuned teacher's `layers` for a batch of its task's rows. `teacher` is in eval mode.
 
-    `values` are those of `capture`.
+    Without `queries` they lack queries and keys. `values` are those of `capture`.
     """
     assert not teacher.training
     bert = _encoder(teacher)
     with torch.inference_mode(), autocast(), capture(bert, layers, values=values) as states:
         bert(**model_inputs(batch))
+    if not queries:
+        states.query.clear()
+        states.key.clear()
     return states.cloned()
 
 
@@ -71,22 +74,33 @@ class KeptBatches:
 
     A teacher's forward pass costs more than a student's whole step. `make(step)` gives the batch of a step, the same
     for every step of the same `group(step)`: the memory that there is decides the time of a training, and none of its
-    bytes. `limit` is in bytes.
+    bytes. `limit()`, in bytes, is asked after the first step, when the memory that a step takes is known; that step's
+    batch is not kept. From the step `last_epoch` on, batches are not used again.
     """
 
-    def __init__(self, make: Callable[[int], Batch], *, group: Callable[[int], int], limit: int) -> None:
-        self._make, self._group, self._free = make, group, limit
+    def __init__(
+        self, make: Callable[[int], Batch], *, group: Callable[[int], int], last_epoch: int, limit: Callable[[], int]
+    ) -> None:
+        self._make, self._group, self._last_epoch, self._limit = make, group, last_epoch, limit
+        self._made, self._free = 0, 0
         self._kept: dict[int, Batch] = {}
 
     def __call__(self, step: int) -> Batch:
         group = self._group(step)
         if group in self._kept:
-            return self._kept[group]
+            return self._kept[group] if step < self._last_epoch else self._kept.pop(group)
         batch = self._make(step)
+        if step < self._last_epoch:
+            self._keep(group, batch)
+        return batch
+
+    def _keep(self, group: int, batch: Batch) -> None:
+        self._made += 1
+        if self._made == 2:
+            self._free = self._limit()
         if (size := _bytes(batch)) <= self._free:
             self._free -= size
             self._kept[group] = batch
-        return batch
 
 
 def _bytes(batch: Batch) -> int:

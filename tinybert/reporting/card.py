@@ -39,8 +39,8 @@ def card(
     ]  # fmt: skip
     header = ModelCardData(
         model_name=name, library_name="transformers", pipeline_tag=hub["pipeline_tag"], license=LICENSE,
-        tags=["bert", "distillation"], datasets=[source["repository"]] if source["repository"] else None,
-        metrics=[metric], eval_results=results,
+        tags=["bert", "distillation"] if on_corpus or on_task else ["bert"],
+        datasets=[source["repository"]] if source["repository"] else None, metrics=[metric], eval_results=results,
     )  # fmt: skip
     return with_header(
         header, "card.md", name=name, student=student, metric=metric, hub=hub, rows=evaluated["rows"],

@@ -1,6 +1,7 @@
 """How this process computes: threads, device, precision, determinism, memory."""
 
 import ctypes
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -23,6 +24,12 @@ PACKAGES = (
 )
 MULTIPLIERS = ("avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
 """Instructions that decide which matrix kernels are used; processors of one name may differ in them."""
+CONTROL_GROUPS = Path("/proc/self/cgroup")
+MEMORY_LIMITS = (
+    (Path("/sys/fs/cgroup"), "memory.max"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+)
+"""Roots of Linux's control groups, versions 2 and 1, and the files of their limits."""
 
 
 def set_up(*, threads: int | Literal["auto"] = "auto", precision: Precision = "auto", cpu: bool = False) -> Accelerator:
@@ -58,11 +65,23 @@ def tune_glibc(options: Mapping[int, int]) -> None:
 def spare_memory(accelerator: Accelerator) -> int:
     """Bytes that this process may fill with what it could compute again: a quarter of what is free on its device.
 
-    Processes on one machine share them. On a GPU each is taken to have one of its own.
+    Processes on one machine share its memory. On a GPU each is taken to have one of its own.
     """
     if accelerator.device.type == "cuda":
         return torch.cuda.mem_get_info(accelerator.device)[0] // 4
-    return psutil.virtual_memory().available // 4 // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    allowed = _memory_limit() - psutil.Process().memory_info().rss
+    free = max(0, min(psutil.virtual_memory().available, allowed))
+    return int(free) // 4 // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
+def _memory_limit() -> float:
+    """Bytes that the control group of this process may take, as those of containers and of cluster jobs; else inf."""
+    lines = CONTROL_GROUPS.read_text(encoding="utf-8").splitlines() if CONTROL_GROUPS.exists() else []
+    groups = [Path(line.split(":", 2)[2].lstrip("/")) for line in lines]
+    nested = {Path(), *groups, *(parent for group in groups for parent in group.parents)}
+    files = (root / group / name for group in nested for root, name in MEMORY_LIMITS)
+    limits = [file.read_text(encoding="utf-8").strip() for file in files if file.is_file()]
+    return min((int(limit) for limit in limits if limit.isdigit()), default=math.inf)  # "max" is none
 
 
 def _multiplies_bfloat16() -> bool:

@@ -77,9 +77,12 @@ def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: 
     return [pool[start : start + batch_size] for pool in pools for start in range(0, len(pool), batch_size)]
 
 
+@lru_cache(maxsize=4)
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch goes through its `count` batches."""
-    return permutation(count, seed, epoch, 1)
+    order = permutation(count, seed, epoch, 1)
+    order.flags.writeable = False
+    return order
 
 
 def generator(*position: int) -> torch.Generator:

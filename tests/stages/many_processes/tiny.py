@@ -47,7 +47,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "task": TASK | {"student": {
             **{name: TRAINING[name] for name in ("weight_decay", "dropout", "seed")},
             "distill": True,
-            "intermediate": PHASE | {"epochs": 1, "losses": INTERMEDIATE},
+            "intermediate": PHASE | {"epochs": 2, "losses": INTERMEDIATE},
             "prediction": PHASE | {"epochs": 2, "temperature": 2.0, "soft": 1.0, "hard": 0.5},
         }},
     },

@@ -46,7 +46,8 @@ def distilled(limit: int) -> tuple[Any, list[int]]:
         batch = batches(step)
         return batch | {"teacher": task_targets(teacher, batch, layers=LAYERS, autocast=accelerator.autocast)}
 
-    kept = KeptBatches(make, group=batches.group, limit=limit)
+    last = (EPOCHS - 1) * batches.steps_in_epoch
+    kept = KeptBatches(make, group=batches.group, last_epoch=last, limit=lambda: limit)
     for _ in train(
         TaskIntermediateDistillation(student, intermediate), batches=kept,
         steps=EPOCHS * batches.steps_in_epoch, learning_rate=0.01, warmup=0.1, weight_decay=0.01, seed=1,
@@ -70,7 +71,8 @@ def test_an_epoch_has_the_groups_of_the_first_in_another_order_and_regrouped_oth
 
 def test_what_is_kept_decides_the_passes_of_the_teacher_and_no_weight():
     student, computed = distilled(limit=10**9)
-    assert computed == list(range(5))
+    again = [step for step in range(5, 10) if of_task(regroup=False).group(step) == of_task(regroup=False).group(0)]
+    assert computed == [*range(5), *again], "the first batch is kept from its second time on"
     without, every = distilled(limit=0)
     assert every == list(range(15))
     assert same_weights(without, student) and not same_weights(model(num_hidden_layers=2), student)
@@ -87,10 +89,18 @@ def test_a_batch_beyond_the_limit_is_made_again():
         made.append(step)
         return {"teacher": States(hidden={0: torch.zeros(25)})}  # 100 bytes
 
-    kept = KeptBatches(make, group=lambda step: step % 3, limit=250)
-    for step in range(9):
+    kept = KeptBatches(make, group=lambda step: step % 4, last_epoch=8, limit=lambda: 250)
+    for step in range(12):
         kept(step)
-    assert made == [0, 1, 2, 5, 8]
+    assert made == [0, 1, 2, 3, 4, 7, 8, 11], "1 and 2 are kept"
+
+
+def test_of_a_single_epoch_nothing_is_kept():
+    def ask() -> int:
+        raise AssertionError("nobody needs to know")
+
+    kept = KeptBatches(lambda step: {"teacher": States()}, group=lambda step: step, last_epoch=0, limit=ask)
+    assert [*map(kept, range(3))] == [{"teacher": States()}] * 3
 
 
 @pytest.fixture(autouse=True)
