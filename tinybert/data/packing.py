@@ -95,9 +95,11 @@ def write_blocks(file: Path, chunks: Iterable[np.ndarray], *, sequence_length: i
 
 def token_share(file: Path, token_id: int) -> float:
     """The share of a token among the blocks of a .npy file."""
-    blocks = np.load(file, mmap_mode="r")
-    starts = range(0, len(blocks), BLOCKS_PER_CHUNK)
-    return sum(int((blocks[start : start + BLOCKS_PER_CHUNK] == token_id).sum()) for start in starts) / blocks.size
+    count, length = np.load(file, mmap_mode="r").shape
+    parts = (slice(start, start + BLOCKS_PER_CHUNK) for start in range(0, count, BLOCKS_PER_CHUNK))
+    # Mapped anew for each part: what was read of a mapping counts as memory of the process until it is closed.
+    found = sum(int((np.load(file, mmap_mode="r")[part] == token_id).sum()) for part in parts)
+    return found / (count * length)
 
 
 def _write_header(out: BinaryIO, count: int, sequence_length: int, dtype: np.dtype) -> None:
