@@ -70,8 +70,9 @@ class _Processes(_Synced, LocalPipelineExecutor):
             for rank in ranks:
                 self._run_for_rank(rank)
             return
-        # Spawned, so that each is a child of this process, and imports `stages`, which has it die with that.
-        with ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
+        # Spawned, so that each is a child of this process, and dies with it.
+        context, own = get_context("spawn"), (os.getpid(),)
+        with ProcessPoolExecutor(self.workers, context, processes.die_with_parent, own) as pool:
             try:
                 for task in as_completed([pool.submit(self._run_for_rank, rank) for rank in ranks]):
                     task.result()

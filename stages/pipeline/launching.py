@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def _wait_for_ends(folder: Path) -> None:
 def _by_command(launch: list[str], arguments: list[str], folder: Path) -> str:
     """How it failed; empty where it did not."""
     try:
-        process = subprocess.Popen([*launch, *arguments], preexec_fn=processes.die_with_parent)
+        process = subprocess.Popen([*launch, *arguments], preexec_fn=partial(processes.die_with_parent, os.getpid()))
     except OSError as error:
         raise InputError(f"{FILE}, launch: {launch[0]} cannot be started ({error.strerror})") from None
     with processes.heartbeat(folder):

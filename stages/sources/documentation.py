@@ -1,5 +1,7 @@
 """The embedded demonstration data as a source: a corpus and three labelled tasks from installed packages."""
 
+import os
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,4 +22,4 @@ class Options(BaseModel):
 
 def write(folder: Path, *, options: Options) -> None:
     """Write the corpus and the tables of the tasks into `folder`. Raises InputError as `demonstration.build` does."""
-    build.write(folder, **options.model_dump(), initializer=die_with_parent)
+    build.write(folder, **options.model_dump(), initializer=partial(die_with_parent, os.getpid()))

@@ -46,6 +46,15 @@ def test_planted_near_duplicates_go_and_nothing_else_in_one_and_two_processes_an
     assert prepared(two) == files
 
 
+def test_workers_that_are_still_starting_end_with_the_stage(source: Path, tmp_path: Path) -> None:
+    folder = project(source, tmp_path / "project", workers=2)
+    killed = start(folder)
+    wait_for(lambda: len(processes_in(folder)) > 2, seconds=60)  # the stage, multiprocessing's own, a worker
+    killed.kill()
+    killed.wait()
+    wait_for(lambda: not processes_in(folder), seconds=30)
+
+
 def test_of_each_cluster_the_first_document_stays_and_the_table_names_it(source: Path, tmp_path: Path) -> None:
     folder = project(source, tmp_path / "project")
     prepared(folder)

@@ -1,5 +1,6 @@
 """The options of sources, and that a source gets all of them."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,5 +33,6 @@ def test_a_source_passes_on_all_its_options(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(build, "write", lambda folder, **options: calls.append({"folder": folder} | options))
     hub.write(Path("a"), options=hub.Options.model_validate(REPOSITORY))
     documentation.write(Path("b"), options=documentation.Options.model_validate(PACKAGES))
-    initializer = {"initializer": documentation.die_with_parent}
-    assert calls == [{"folder": Path("a")} | REPOSITORY, {"folder": Path("b")} | PACKAGES | initializer]
+    initializer = calls[1].pop("initializer")
+    assert (initializer.func, initializer.args) == (documentation.die_with_parent, (os.getpid(),))
+    assert calls == [{"folder": Path("a")} | REPOSITORY, {"folder": Path("b")} | PACKAGES]
