@@ -28,6 +28,8 @@ NAMES = ("ink", "soft", "line", "series-0", "series-1", "series-2", "series-3", 
 COLOURS = {name: f"#0000{number:02x}" for number, name in enumerate(NAMES, start=0xE0)}
 """Placeholders that no chart uses otherwise, for custom properties of the page's style."""
 SERIES = [COLOURS[name] for name in NAMES if name.startswith("series")]
+STYLES = ("-", "--", "-.", ":")
+"""Each with all colours in turn, so that 24 lines of a chart differ."""
 MARKERS = "osD^vPXph"
 """By the number of a model."""
 
@@ -40,7 +42,8 @@ matplotlib.rc("legend", frameon=False)
 matplotlib.rc("grid", color=COLOURS["line"], linewidth=0.6)
 matplotlib.rc("axes.spines", top=False, right=False)
 matplotlib.rc("axes", edgecolor=COLOURS["line"], labelcolor=COLOURS["soft"], titlesize=10, titlelocation="left")
-matplotlib.rc("axes", facecolor="none", grid=True, axisbelow=True, prop_cycle=cycler(color=SERIES))
+matplotlib.rc("axes", facecolor="none", grid=True, axisbelow=True)
+matplotlib.rc("axes", prop_cycle=cycler(linestyle=STYLES) * cycler(color=SERIES))
 
 
 def curves(rows: Sequence[Mapping[str, str]], *, name: str) -> str:
@@ -78,9 +81,9 @@ def scores(
     """Scores with confidence intervals over a quantity `x` on a log scale: a line per task, a marker per model."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
     for number, (task, models) in enumerate(points.items()):
-        colour = SERIES[number % len(SERIES)]
+        colour, style = SERIES[number % len(SERIES)], STYLES[number // len(SERIES) % len(STYLES)]
         axes.plot([point["x"] for point in models], [point["score"] for point in models], color=colour, linewidth=1,
-                  label=task)  # fmt: skip
+                  linestyle=style, label=task)  # fmt: skip
         for point in models:
             low, high = (abs(point["score"] - point[f"score_{end}"]) for end in ("low", "high"))
             axes.errorbar(point["x"], point["score"], [[low], [high]], color=colour, fmt=markers[point["model"]],
