@@ -23,6 +23,7 @@ from tinybert.training.devices import set_up
 
 VOCAB_SIZE = 30522
 LENGTHS = (16, 128)
+WAIT = 4.0  # seconds at most for other programs to end, in each timing
 PAGE = "inference"
 PAIRS = {
     "MiniLM (6 layers, 384) and a student of 3 layers, 192": ((6, 384, 12, 1536), (3, 192, 12, 768)),
@@ -47,7 +48,9 @@ def measure(teacher: Any, student: Any, *, rounds: int, threads: int) -> dict[st
             variants |= torch_variants(name, model) | onnx_variants(name, files, threads=threads)
         cells: dict[str, str] = {}
         for length in LENGTHS:
-            seconds, _ = time_variants(variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds)
+            seconds, _ = time_variants(
+                variants, batch_size=1, length=length, vocab_size=VOCAB_SIZE, rounds=rounds, wait=WAIT
+            )
             cells |= times_faster(length, seconds)
     return cells
 

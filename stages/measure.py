@@ -43,7 +43,8 @@ def main(p: Parameters, run: Run) -> None:
     for model in models.values():
         require_positions(longest, model.config, key="params.yaml: a length of measure.lengths")
     variants = all_variants(models[TEACHER], models[STUDENT], onnx_folder=onnx, threads=threads)
-    inputs = {"lengths": options.lengths, "vocab_size": min(model.config.vocab_size for model in models.values())}
+    smallest = min(model.config.vocab_size for model in models.values())
+    inputs = {"lengths": options.lengths, "vocab_size": smallest, "wait": options.wait}
     latency = latency_rows(variants, rounds=options.rounds, **inputs)
     measured = {
         "models": model_sizes(models, folders, int8_file=onnx / INT8_FILE, length=longest),

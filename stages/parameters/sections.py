@@ -287,3 +287,5 @@ class Measure(Section):
     """Sequences at once, of which the fastest counts for the throughput."""
     rounds: Annotated[int, Field(ge=5)]
     """Each round times every model once."""
+    wait: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Seconds that each timing waits at most for other programs to end."""

@@ -43,8 +43,8 @@ TEACHER, STUDENT, STUDENT_INT8 = "teacher", "student", "student_int8"
 REFERENCE = Variant(TEACHER, "torch", "float32")
 """Speed-ups are relative to it."""
 WEIGHTS = "model.safetensors"
-PATIENCE, PAUSE = 4.0, 0.2
-"""Seconds to wait for others to end, in each timing and between two rounds."""
+PAUSE = 0.2
+"""Seconds between two rounds while others run."""
 THROUGHPUT_ROUNDS = 3
 """Enough for calls on whole batches, which are long."""
 
@@ -76,11 +76,15 @@ def all_variants(teacher: Any, student: Any, *, onnx_folder: Path, threads: int)
     return variants | onnx_variants(STUDENT_INT8, int8, threads=threads)
 
 
-def latency_rows(variants: Variants, *, lengths: Sequence[int], rounds: int, vocab_size: int) -> list[dict[str, Any]]:
+def latency_rows(
+    variants: Variants, *, lengths: Sequence[int], rounds: int, wait: float, vocab_size: int
+) -> list[dict[str, Any]]:
     """Latency of one sequence at a time, and the speed-up over REFERENCE, for each variant and length."""
     rows: list[dict[str, Any]] = []
     for length in lengths:
-        seconds, busy = time_variants(variants, batch_size=1, length=length, vocab_size=vocab_size, rounds=rounds)
+        seconds, busy = time_variants(
+            variants, batch_size=1, length=length, vocab_size=vocab_size, rounds=rounds, wait=wait
+        )
         for variant, times in seconds.items():
             figures = summary(times) | {"ratio": ratio(times, seconds[REFERENCE]), "busy": busy}
             rows.append(variant._asdict() | {"length": length, "batch_size": 1} | figures)
@@ -88,7 +92,7 @@ def latency_rows(variants: Variants, *, lengths: Sequence[int], rounds: int, voc
 
 
 def throughput_rows(
-    variants: Variants, *, lengths: Sequence[int], batch_sizes: Sequence[int], vocab_size: int
+    variants: Variants, *, lengths: Sequence[int], batch_sizes: Sequence[int], wait: float, vocab_size: int
 ) -> list[dict[str, Any]]:
     """Sequences per second at each variant's fastest batch size, for each length."""
     rows: list[dict[str, Any]] = []
@@ -97,7 +101,7 @@ def throughput_rows(
         any_busy = False
         for size in batch_sizes:
             seconds, busy = time_variants(variants, batch_size=size, length=length, vocab_size=vocab_size,
-                                    rounds=THROUGHPUT_ROUNDS)  # fmt: skip
+                                    rounds=THROUGHPUT_ROUNDS, wait=wait)  # fmt: skip
             any_busy |= busy
             for variant, times in seconds.items():
                 best[variant] = max(best.get(variant, (0.0, 0)), (size / float(np.median(times)), size))
@@ -135,10 +139,12 @@ def process_rows(folders: Mapping[str, Path], *, onnx_folder: Path, length: int,
     ]
 
 
-def time_variants(variants: Variants, *, batch_size: int, length: int, vocab_size: int, rounds: int) -> Timed[Variant]:
-    """Seconds of each variant on the same batch, measured in turn, [rounds]."""
+def time_variants(
+    variants: Variants, *, batch_size: int, length: int, vocab_size: int, rounds: int, wait: float
+) -> Timed[Variant]:
+    """Seconds of each variant on the same batch, measured in turn, [rounds]; `wait` is that of `interleaved`."""
     batch = random_inputs(batch_size, length, vocab_size=vocab_size)
-    return interleaved({variant: partial(call, batch) for variant, call in variants.items()}, rounds=rounds)
+    return interleaved({variant: partial(call, batch) for variant, call in variants.items()}, rounds=rounds, wait=wait)
 
 
 def random_inputs(batch_size: int, length: int, *, vocab_size: int) -> dict[str, np.ndarray]:
@@ -147,12 +153,12 @@ def random_inputs(batch_size: int, length: int, *, vocab_size: int) -> dict[str,
     return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
 
 
-def interleaved(calls: Mapping[Key, Callable[[], object]], *, rounds: int, patience: float = PATIENCE) -> Timed[Key]:
+def interleaved(calls: Mapping[Key, Callable[[], object]], *, rounds: int, wait: float) -> Timed[Key]:
     """Seconds of each call in each round, [rounds].
 
     Each call is made twice per turn and the second one is timed: by then the caches hold its weights, and the threads
     of the previous call have stopped spinning for more work. A round in which other programs take part is made again
-    later, for up to `patience` seconds beyond the first `rounds`; where too few are undisturbed by then, all that were
+    later, for up to `wait` seconds beyond the first `rounds`; where too few are undisturbed by then, all that were
     made count, as busy.
     """
     good, bad, deadline = list[dict[Key, float]](), list[dict[Key, float]](), float("inf")
@@ -161,7 +167,7 @@ def interleaved(calls: Mapping[Key, Callable[[], object]], *, rounds: int, patie
         seconds = {key: _second_call(call) for key, call in calls.items()}
         (bad if is_disturbed(start, now()) else good).append(seconds)
         if len(good) + len(bad) == rounds:
-            deadline = time.perf_counter() + patience
+            deadline = time.perf_counter() + wait
         if len(good) + len(bad) >= rounds and len(good) < rounds:
             time.sleep(PAUSE)
     busy = len(good) < rounds / 2

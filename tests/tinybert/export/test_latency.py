@@ -26,14 +26,15 @@ TWO: Variants = {REFERENCE: lambda inputs: None, INT8: lambda inputs: None}
 
 def test_every_call_has_its_turn_in_every_round() -> None:
     order: list[str] = []
-    seconds, _ = latency.interleaved({name: lambda name=name: order.append(name) for name in ("a", "b", "c")}, rounds=4)
+    calls = {name: lambda name=name: order.append(name) for name in ("a", "b", "c")}
+    seconds, _ = latency.interleaved(calls, rounds=4, wait=0.0)
     assert order == ["a", "a", "b", "b", "c", "c"] * 4
     assert {name: len(times) for name, times in seconds.items()} == {"a": 4, "b": 4, "c": 4}
 
 
 def test_the_first_call_of_a_turn_is_not_timed() -> None:
     waits = iter([0.2, 0.0] * 3)
-    seconds, _ = latency.interleaved({"only": lambda: time.sleep(next(waits))}, rounds=3)
+    seconds, _ = latency.interleaved({"only": lambda: time.sleep(next(waits))}, rounds=3, wait=0.0)
     assert 0 <= seconds["only"].min() and seconds["only"].max() < 0.2
 
 
@@ -44,20 +45,20 @@ def clocks(*disturbed: bool) -> Iterator[Clock]:
         yield Clock(1.0, 1.0, 100 * other, 1.0 + other)
 
 
-def timed(monkeypatch: pytest.MonkeyPatch, *disturbed: bool, rounds: int, patience: float = 9.0) -> Timed[str]:
+def timed(monkeypatch: pytest.MonkeyPatch, *disturbed: bool, rounds: int, wait: float = 9.0) -> Timed[str]:
     moments = clocks(*disturbed)
     monkeypatch.setattr(latency, "now", lambda: next(moments))
     monkeypatch.setattr(latency, "PAUSE", 0.0)
-    return latency.interleaved({"only": lambda: None}, rounds=rounds, patience=patience)
+    return latency.interleaved({"only": lambda: None}, rounds=rounds, wait=wait)
 
 
 def test_a_round_in_which_others_take_part_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds, busy = timed(monkeypatch, True, False, False, True, False, rounds=3)
+    seconds, busy = timed(monkeypatch, True, False, False, True, False, rounds=3, wait=9.0)
     assert (len(seconds["only"]), busy) == (3, False)
 
 
 def test_times_are_busy_where_most_rounds_stay_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds, busy = timed(monkeypatch, True, False, True, True, rounds=4, patience=0.0)
+    seconds, busy = timed(monkeypatch, True, False, True, True, rounds=4, wait=0.0)
     assert (len(seconds["only"]), busy) == (4, True)
 
 
@@ -102,7 +103,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("seconds")
 def test_latency_is_of_one_sequence_at_each_length() -> None:
-    rows = latency.latency_rows(TWO, lengths=[16, 32], rounds=3, vocab_size=99)
+    rows = latency.latency_rows(TWO, lengths=[16, 32], rounds=3, wait=0.0, vocab_size=99)
     assert [(row["model"], row["length"], row["median_ms"], row["ratio"]) for row in rows] == [
         *(("teacher", 16, 64.0, 1.0), ("student_int8", 16, 16.0, 4.0)),
         *(("teacher", 32, 128.0, 1.0), ("student_int8", 32, 32.0, 4.0)),
@@ -113,7 +114,7 @@ def test_latency_is_of_one_sequence_at_each_length() -> None:
 
 @pytest.mark.usefixtures("seconds")
 def test_throughput_is_that_of_the_fastest_batch_size() -> None:
-    rows = latency.throughput_rows(TWO, lengths=[10], batch_sizes=[8, 32], vocab_size=99)
+    rows = latency.throughput_rows(TWO, lengths=[10], batch_sizes=[8, 32], wait=0.0, vocab_size=99)
     assert [(row["model"], row["batch_size"], row["sequences_per_second"], row["ratio"]) for row in rows] == [
         ("teacher", 32, 25.0, 1.0),
         ("student_int8", 8, 200.0, 8.0),
