@@ -95,7 +95,7 @@ def main() -> None:
 `python -m benchmarks.inference --rounds {options.rounds}`: one sequence at a time. Times faster than the teacher in
 PyTorch float32: the median of the rounds' own ratios, and their 5th to 95th percentile. A model is called twice in its
 turn, of which the second counts: it has its weights in the caches, as a service has that answers all the time. Float32
-ONNX is standard operators; int8 has fused attention and weights of 7 bits by channel (`tinybert/export/convert.py`).
+ONNX is standard operators; int8 has fused attention and weights of 7 bits by channel (`tinybert/export/int8.py`).
 
 {legend(*(f"{PAGE}: {title}" for title in PAIRS))}
 """

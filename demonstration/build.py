@@ -10,6 +10,7 @@ import gc
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,7 +64,8 @@ def _read(packages: list[str], *, initializer: Callable[[], object] | None) -> t
     parsed: list[Parsed] = []
     definitions: list[Definition] = []
     sources = ((package, *source) for package in packages for source in docstrings.python_sources(package))
-    with ProcessPoolExecutor(initializer=initializer) as processes:
+    # Forked, also where that is not the default, so that they are children of this process.
+    with ProcessPoolExecutor(mp_context=get_context("fork"), initializer=initializer) as processes:
         results = processes.map(_read_module, *zip(*sources, strict=True), chunksize=MODULES_PER_CHUNK)
         for module_docstrings, module_definitions in results:
             parsed.extend(module_docstrings)

@@ -1,6 +1,7 @@
 """Fine-tune a student for one task: intermediate distillation (hidden states, attention), then prediction distillation.
 
 Trains on the labelled rows of the task and on the unlabelled ones of data/teaching, which have no gold labels to learn.
+A student without distillation (`distill: false`, `teacher_layers: null`) learns the gold labels of the first alone.
 
 In: models/students/S, models/tasks/T/teacher, data/tasks/T, data/teaching/T.
 Out: models/tasks/T/students/S, reports/tasks/T/students/S/{intermediate_curve.tsv,curve.tsv,machine.json}.

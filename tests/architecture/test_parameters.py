@@ -1,6 +1,7 @@
 """dvc.yaml gives each stage exactly the parameters that the script's model has, and the plan resolves all tasks."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from dvc.dependency import ParamsDependency
 from pydantic import BaseModel
 
 from stages.parameters import sections
-from stages.parameters.section import Section
+from stages.parameters.section import Section, task_metrics
 from stages.parameters.sections import Distill, GeneralLosses, IntermediateLosses, Student
 from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
@@ -157,3 +158,11 @@ def test_the_sections_have_the_losses_of_the_library() -> None:
 def test_the_models_change_no_value_that_the_file_gives(file: Path) -> None:
     given = read_file(file)
     assert validate_whole(given)[0].model_dump(exclude_unset=True) == given
+
+
+def test_the_documented_metrics_are_those_of_each_kind() -> None:
+    text = (ROOT / "docs/data.md").read_text(encoding="utf-8").partition("## Kinds")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    documented = {kind.strip("`"): re.findall(r"`(\w+)`", metrics) for kind, _, metrics, _ in rows}
+    assert documented == {kind: [*task_metrics(kind).NAMES] for kind in documented}
+    assert set(documented) == {folder.parent.name for folder in (ROOT / "tinybert/tasks").glob("*/metrics.py")}

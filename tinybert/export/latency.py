@@ -168,7 +168,7 @@ def interleaved(calls: Mapping[Key, Callable[[], object]], *, rounds: int, wait:
         (bad if is_disturbed(start, now()) else good).append(seconds)
         if len(good) + len(bad) == rounds:
             deadline = time.perf_counter() + wait
-        if len(good) + len(bad) >= rounds and len(good) < rounds:
+        if len(good) + len(bad) >= rounds > len(good) and wait:
             time.sleep(PAUSE)
     busy = len(good) < rounds / 2
     kept = good + bad if busy else good

@@ -186,7 +186,7 @@ def _ends(name: str, interval: list[float]) -> Tree:
 
 
 def heldout_mlm(distilled: Mapping[str, Mapping[str, Any]]) -> dict[str, Tree]:
-    """The models before they get a task head, on held-out text; nothing where distill.losses.prediction is 0.
+    """The models before they get a task head, on held-out text; nothing where no loss of the MLM head was distilled.
 
     `distilled` is the metrics.json of general distillation by student.
     """

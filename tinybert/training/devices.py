@@ -36,7 +36,7 @@ def set_up(*, threads: int | Literal["auto"] = "auto", precision: Precision = "a
     """Set threads and deterministic algorithms for the whole process, and return its Accelerator.
 
     `threads` "auto" takes all cores that this process may use; several processes on one machine divide its cores.
-    `precision` "auto" is bfloat16 where the hardware multiplies matrices in it, float32 elsewhere. `cpu` ignores a GPU.
+    `precision` "auto" is bfloat16 where the hardware multiplies it faster, else float32. `cpu` ignores a GPU.
     """
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     torch.set_num_threads(max(1, cores) if threads == "auto" else threads)
