@@ -26,7 +26,7 @@ class Compute(Section):
     threads: Literal["auto"] | Positive
     """CPU threads; `auto` takes all cores of this process. Another number changes the last bits of a result."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """Of matrix products; weights stay float32. `auto`: bfloat16 where the hardware multiplies it faster, else float32."""
+    """Of matrix products; weights stay float32. `auto`: bfloat16 where it is the faster one, else float32."""
 
 
 class Source(Section):
