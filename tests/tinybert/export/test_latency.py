@@ -53,7 +53,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, *disturbed: bool, rounds: int, wait: 
 
 
 def test_a_round_in_which_others_take_part_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds, busy = timed(monkeypatch, True, False, False, True, False, rounds=3, wait=9.0)
+    seconds, busy = timed(monkeypatch, True, False, False, True, False, rounds=3)
     assert (len(seconds["only"]), busy) == (3, False)
 
 
