@@ -36,6 +36,11 @@ def instances(stage: str) -> set[str]:
     return {f"{stage}@{task}-small" for task in TASKS}
 
 
+def changed(project: Path) -> set[str]:
+    """Stages with a changed parameter or dependency. `dvc status` names no stage that only follows from those."""
+    return set(json.loads(run(project, "dvc", "status", "--json")))
+
+
 def test_every_stage_ran_and_a_second_repro_runs_none(project: Path) -> None:
     assert "up to date" in run(project, "dvc", "status")
     assert stages_run(run(project, *command("dvc repro"))) == set()
@@ -137,7 +142,7 @@ def test_the_readmes_python_runs(copy: Path, code: str) -> None:
     run(copy, sys.executable, "-c", code)
 
 
-def test_a_task_of_eight_lines_and_then_unlabelled_rows_run_their_own_stages_and_the_report(copy: Path) -> None:
+def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report_and_unlabelled_rows_change_its_student(copy: Path) -> None:
     folder = copy / "data/raw/reviews"
     folder.mkdir()
     with open(folder / "train.csv", "w", newline="") as file:
@@ -157,7 +162,9 @@ def test_a_task_of_eight_lines_and_then_unlabelled_rows_run_their_own_stages_and
 
     columns = {"text": "body"}
     edit(copy, {"tasks.reviews.data.unlabelled": {"source": "data/raw/reviews/unlabelled.csv", "columns": columns}})
-    assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report", "floor@reviews"} | own
+    prepared = {"prepare_task@reviews", "teach@reviews"}
+    assert stages_run(run(copy, "dvc", "repro", "plan", "teach@reviews")) == {"plan"} | prepared
+    assert changed(copy) == {"floor@reviews", "finetune_student@reviews-small", "report"}
     counts = json.loads((copy / "data/teaching/reviews/teaching.json").read_text())
     assert counts["rows"]["unlabelled"] == 12 and sum(counts["dropped"].values()) == 1
 
@@ -184,11 +191,6 @@ def test_every_published_form_is_prepared_and_two_more_kinds_predict_as_they_wer
         evaluated = pq.read_table(copy / f"reports/tasks/{name}/students/small/predictions.parquet")
         expected = evaluated["student_int8"].to_pylist()
         assert [result[found] for result in results] == [pytest.approx(value, abs=1e-4) for value in expected], name
-
-
-def changed(project: Path) -> set[str]:
-    """Stages with a changed parameter or dependency. `dvc status` names no stage that only follows from those."""
-    return set(json.loads(run(project, "dvc", "status", "--json")))
 
 
 def test_a_changed_default_or_loss_changes_the_stages_that_depend_on_it_and_a_comment_none(copy: Path) -> None:
