@@ -94,9 +94,11 @@ class Teaching(Section):
 
     new_pairs: NotNegative = 0
     """Of two texts: rows made for each training row, of its second text with the first of another row."""
+    cloze_questions: NotNegative = 0
+    """Of question answering: rows made for each training row, of a passage of data/corpus and a sentence with a gap."""
     augmentation: Augmentation = Augmentation()
     seed: NotNegative = 1
-    """Of pairs and copies."""
+    """Of pairs, questions and copies."""
 
 
 class Phase(Schedule):
@@ -242,7 +244,7 @@ def task_problems(name: str, task: Task, finetuning: Finetuning) -> Iterator[str
         in_part = problems(model, both, section=(*section, part))
         yield from in_part
         if part == "teaching" and not in_columns + in_part:
-            yield from _pair_problems(name, task, Teaching.model_validate(both))
+            yield from _made_problems(name, task, Teaching.model_validate(both))
 
 
 def _unlabelled_problems(name: str, data: Data, kind: Any) -> Iterator[str]:
@@ -258,10 +260,15 @@ def _unlabelled_problems(name: str, data: Data, kind: Any) -> Iterator[str]:
         )
 
 
-def _pair_problems(name: str, task: Task, teaching: Teaching) -> Iterator[str]:
+def _made_problems(name: str, task: Task, teaching: Teaching) -> Iterator[str]:
+    """Of rows to be made that no row of the task is like."""
     kind = task_rows(task.kind)
     texts = kind.input_columns(kind.Columns.model_validate(task.data.columns))
-    if teaching.new_pairs and len(texts) < 2:
-        place = f"tasks.{name}" if "new_pairs" in task.teaching else "finetuning"
-        got = teaching.new_pairs
-        yield f"{place}.teaching.new_pairs: expected 0, got {got}: a row of {name} has one text, {texts[0]}"
+    refused = {
+        "new_pairs": f"a row of {name} has one text, {texts[0]}" if len(texts) < 2 else None,
+        "cloze_questions": f"{name} is no question answering (kind: qa)" if task.kind != "qa" else None,
+    }
+    for key, reason in refused.items():
+        if (got := getattr(teaching, key)) and reason:
+            place = f"tasks.{name}" if key in task.teaching else "finetuning"
+            yield f"{place}.teaching.{key}: expected 0, got {got}: {reason}"

@@ -32,6 +32,7 @@ OTHER = {
     "tasks": ["library"],
     "doc_stride": 32,
     "new_pairs": 1,
+    "cloze_questions": 1,
     "copies": 1,
     "encoding": "latin-1",
     "documents": "line",
@@ -101,8 +102,10 @@ UNCHANGEABLE = {
     ("students", "small", "vocab_size"),
     ("initialize", "scratch", "num_attention_heads"),
     ("finetuning", "teaching", "new_pairs"),
+    ("finetuning", "teaching", "cloze_questions"),
 }
-"""Losses hold student and teacher to as many heads and to one vocabulary, and a task of one text has no pairs."""
+"""Losses hold student and teacher to as many heads and to one vocabulary, and a task of one text has neither pairs nor
+questions."""
 
 
 def with_other(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import yaml
 from benchmarks.clones import COMMIT, edit, output_hashes, run, stages_run
 from tests.pipeline_runs import published
 from tests.readme import blocks, command
+from tinybert.data.documents import read_documents
 from tinybert.inference.predictor import Predictor
 from tinybert.tasks.tables import read_rows
 
@@ -142,7 +143,9 @@ def test_the_readmes_python_runs(copy: Path, code: str) -> None:
     run(copy, sys.executable, "-c", code)
 
 
-def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report_and_unlabelled_rows_change_its_student(copy: Path) -> None:
+def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report_and_unlabelled_rows_change_its_student(
+    copy: Path,
+) -> None:
     folder = copy / "data/raw/reviews"
     folder.mkdir()
     with open(folder / "train.csv", "w", newline="") as file:
@@ -167,6 +170,17 @@ def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report_and_unlabelled
     assert changed(copy) == {"floor@reviews", "finetune_student@reviews-small", "report"}
     counts = json.loads((copy / "data/teaching/reviews/teaching.json").read_text())
     assert counts["rows"]["unlabelled"] == 12 and sum(counts["dropped"].values()) == 1
+
+
+def test_cloze_questions_are_asked_of_the_corpus_and_change_the_students_of_their_task(copy: Path) -> None:
+    edit(copy, {"tasks.answers.teaching": {"cloze_questions": 1}})
+    assert stages_run(run(copy, "dvc", "repro", "plan", "teach@answers")) == {"plan", "teach@answers"}
+    assert changed(copy) == {"finetune_student@answers-small", "report"}
+    extra = pq.read_table(copy / "data/teaching/answers/extra.parquet").to_pylist()
+    lines = " ".join(" ".join(read_documents(copy / "data/corpus/train")).split())
+    assert len(extra) > 500 and all(row["context"] in lines and row["answers"] is None for row in extra)
+    counts = json.loads((copy / "data/teaching/answers/teaching.json").read_text())["rows"]
+    assert counts["cloze_questions"] == len(extra)
 
 
 def test_every_published_form_is_prepared_and_two_more_kinds_predict_as_they_were_evaluated(copy: Path) -> None:

@@ -69,7 +69,7 @@ def test_known_rows_are_dropped_and_counted_and_the_teacher_answers_the_others(p
     unlabelled(train[0], new[0], validation[1], new[1], new[0], test[2], new[2], new[3])
     run("teach")
     counts = json.loads((TAUGHT / "teaching.json").read_text())
-    assert counts["rows"] == {"labelled": 13, "unlabelled": 4, "new_pairs": 0, "augmented": 0}
+    assert counts["rows"] == {"labelled": 13, "unlabelled": 4, "new_pairs": 0, "cloze_questions": 0, "augmented": 0}
     assert counts["dropped"] == {"held_out": 2, "duplicate": 2}
     extra = read_rows(TAUGHT, "extra")
     assert extra == [{"text": row["text"], "text_pair": None, "label": None} for row in new]

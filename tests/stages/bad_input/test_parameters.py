@@ -137,6 +137,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "finetuning.teaching.new_pairs: expected 0, got 2: a row of entities has one text, words"),
     "new pairs that are no number": ({"tasks.library.teaching": {"new_pairs": "many"}},
         "tasks.library.teaching.new_pairs: expected a valid integer, got 'many'"),
+    "cloze questions for a task that asks none": ({"tasks.library.teaching": {"cloze_questions": 2}},
+        "tasks.library.teaching.cloze_questions: expected 0, got 2: library is no question answering (kind: qa)"),
     "unlabelled rows that DVC does not watch": ({"tasks.library.data.unlabelled": {"source": "data/raw/documentation"}},
         "tasks.library.data.unlabelled.source: expected tasks.library.data.source (data/raw/documentation/library) or "
         "a path in it, which is what DVC watches, got 'data/raw/documentation'"),
