@@ -1,6 +1,6 @@
 """The fine-tuned teacher's predictions on the task's training inputs, labelled or not, once for all students.
 
-In: data/tasks/T, data/unlabelled/T.parquet, data/corpus, models/teacher, models/tasks/T/teacher.
+In: data/tasks/T, data/unlabelled/T.parquet, data/cloze/T.parquet, models/teacher, models/tasks/T/teacher.
 Out: data/teaching/T (extra.parquet: the unlabelled rows; logits.safetensors: of the features of the training rows, then
 of those; teaching.json: how many), reports/tasks/T/teaching/machine.json.
 """
@@ -16,7 +16,6 @@ from stages.parameters.sections import Compute
 from stages.parameters.tasks import Scored, Teaching
 from stages.pipeline.stage import Run, run
 from tinybert.atomic import atomic_folder
-from tinybert.data.documents import read_documents
 from tinybert.data.tokenizer import load_tokenizer
 from tinybert.distillation.augmentation import augment
 from tinybert.distillation.teacher import cast_linear_weights_to_bf16
@@ -25,14 +24,13 @@ from tinybert.errors import InputError
 from tinybert.files import write_json
 from tinybert.finetuning.predict import Scorer
 from tinybert.model.checkpoint import load_checkpoint
-from tinybert.tasks.cloze import cloze_questions
 from tinybert.tasks.protocol import Row, TaskRows
 from tinybert.tasks.tables import read_rows, write_rows
 from tinybert.tasks.unlabelled import NewRows, new_pairs, unlabelled_schema, with_texts, without_labels
 from tinybert.training.devices import describe, set_up
 from tinybert.training.progress import log
 
-PRETRAINED, CORPUS = Path("models/teacher"), Path("data/corpus/train")
+PRETRAINED = Path("models/teacher")
 
 
 class Task(Scored):
@@ -56,7 +54,7 @@ def main(p: Parameters, run: Run) -> None:
     new = NewRows(kind.INPUTS, labelled=labelled, held_out=held_out)
     counts = {"labelled": len(labelled), "unlabelled": new.add(read_rows(Path("data/unlabelled"), run.key))}
     counts["new_pairs"] = new.add(_new_pairs(task.teaching, kind, labelled, held_out, name=run.key))
-    counts["cloze_questions"] = new.add(_cloze_questions(task.teaching, labelled, name=run.key))
+    counts["cloze_questions"] = new.add(read_rows(Path("data/cloze"), run.key))
     counts["augmented"] = new.add(_augmented(task, kind, labelled, accelerator, name=run.key))
     extra = [without_labels(row, kind.SCHEMA) for row in new.rows]
     teacher = scorer.task.build(tuned, labels=scorer.labels, seed=0)
@@ -102,16 +100,6 @@ def _new_pairs(
         return new_pairs(labelled, inputs=kind.INPUTS, held_out=held_out, count=teaching.new_pairs, seed=teaching.seed)
     except InputError as error:
         raise InputError(f"params.yaml: tasks.{name}.teaching.new_pairs is {teaching.new_pairs}: {error}") from None
-
-
-def _cloze_questions(teaching: Teaching, labelled: Sequence[Row], *, name: str) -> list[Row]:
-    count = teaching.cloze_questions
-    if not count:
-        return []
-    try:
-        return cloze_questions(read_documents(CORPUS), like=labelled, count=count, seed=teaching.seed)
-    except InputError as error:
-        raise InputError(f"params.yaml: tasks.{name}.teaching.cloze_questions is {count}: {CORPUS}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class Teaching(Section):
     new_pairs: NotNegative = 0
     """Of two texts: rows made for each training row, of its second text with the first of another row."""
     cloze_questions: NotNegative = 0
-    """Of question answering: rows made for each training row, of a passage of data/corpus and a sentence with a gap."""
+    """Of question answering: at most so many rows made from data/corpus/train for each training row."""
     augmentation: Augmentation = Augmentation()
     seed: NotNegative = 1
     """Of pairs, questions and copies."""
@@ -261,12 +261,12 @@ def _unlabelled_problems(name: str, data: Data, kind: Any) -> Iterator[str]:
 
 
 def _made_problems(name: str, task: Task, teaching: Teaching) -> Iterator[str]:
-    """Of rows to be made that no row of the task is like."""
+    """A line for each kind of generated row that the task cannot have."""
     kind = task_rows(task.kind)
     texts = kind.input_columns(kind.Columns.model_validate(task.data.columns))
     refused = {
         "new_pairs": f"a row of {name} has one text, {texts[0]}" if len(texts) < 2 else None,
-        "cloze_questions": f"{name} is no question answering (kind: qa)" if task.kind != "qa" else None,
+        "cloze_questions": f"{name} is not a question-answering task (kind: qa)" if task.kind != "qa" else None,
     }
     for key, reason in refused.items():
         if (got := getattr(teaching, key)) and reason:

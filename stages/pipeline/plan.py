@@ -28,6 +28,7 @@ KIND_INDEPENDENT = (
     "pretrain",
     "shrink",
     "task_texts",
+    "cloze",
     "gather",
     "distill",
     "measure",

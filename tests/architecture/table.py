@@ -13,13 +13,15 @@ MEASURED = f"export@{{task}}-{{student}} measure@{{task}}-{{student}} evaluate@{
 STUDENT = f"finetune_student@{{task}}-{{student}} {MEASURED}"
 TAUGHT = f"teach@{{task}} {STUDENT}"
 TEACHER = f"finetune_teacher@{{task}} {TAUGHT}"
+CLOZE = f"cloze@{{task}} {TAUGHT}"
 GENERAL = f"distill@{{student}} {STUDENT}"
 SHRUNK = f"shrink@{{student}} gather {GENERAL}"
 PRETRAINED = f"pretrain shrink@* gather distill@* {TEACHER}"
+PREPARED = "prepare_task@* floor@* cloze@* task_texts"
 TABLE = {
     "compute": PRETRAINED,
-    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack prepare_task@* floor@* task_texts {PRETRAINED}",
-    "prepare_corpus": f"prepare_corpus initialize pack task_texts {PRETRAINED}",
+    "sources.R": f"fetch@{{source}} prepare_corpus initialize pack {PREPARED} {PRETRAINED}",
+    "prepare_corpus": f"prepare_corpus cloze@* initialize pack task_texts {PRETRAINED}",
     "initialize": f"initialize pack task_texts {PRETRAINED}",
     "pack": f"pack task_texts {PRETRAINED}",
     "pretrain": PRETRAINED,
@@ -29,17 +31,17 @@ TABLE = {
     "task_texts": f"task_texts {SHRUNK}",
     "distill": GENERAL,
     "finetuning.teacher": TEACHER,
-    "finetuning.teaching": TAUGHT,
+    "finetuning.teaching": CLOZE,
     "finetuning.student": STUDENT,
     "export": MEASURED,
     "measure": f"measure@{{task}}-{{student}} {RELEASED}",
-    "tasks.T.kind": f"prepare_task@{{task}} floor@{{task}} task_texts {TEACHER}",
-    "tasks.T.data": f"prepare_task@{{task}} floor@{{task}} task_texts {TEACHER}",
+    "tasks.T.kind": f"prepare_task@{{task}} floor@{{task}} cloze@{{task}} task_texts {TEACHER}",
+    "tasks.T.data": f"prepare_task@{{task}} floor@{{task}} cloze@{{task}} task_texts {TEACHER}",
     "tasks.T.metric": TEACHER,
     "tasks.T.encoding": TEACHER,
     "tasks.T.decoding": TEACHER,
     "tasks.T.teacher": TEACHER,
-    "tasks.T.teaching": TAUGHT,
+    "tasks.T.teaching": CLOZE,
     "tasks.T.student": STUDENT,
 }
 LETTERS = {"task": "T", "student": "S", "source": "R"}
@@ -48,8 +50,8 @@ CAPTION = (
     "`T` is one task, `S` one student, `R` one source, `*` all of them; the row of `sources.R` is that of the default, "
     "whose one source feeds the corpus and all tasks. `plan` runs at every change. A default in `finetuning` that a "
     "task overrides leaves that task alone. `task_texts` writes the same bytes again where it does not name the task, "
-    "`gather` always. Fewer stages run where an output comes out the same as before: what only follows from it is then "
-    "left alone."
+    "`cloze` where it makes no questions, `gather` always. Fewer stages run where an output comes out the same as "
+    "before: what only follows from it is then left alone."
 )
 
 

@@ -32,7 +32,7 @@ OTHER = {
     "tasks": ["library"],
     "doc_stride": 32,
     "new_pairs": 1,
-    "cloze_questions": 1,
+    "cloze_questions": 2,
     "copies": 1,
     "encoding": "latin-1",
     "documents": "line",
@@ -104,8 +104,8 @@ UNCHANGEABLE = {
     ("finetuning", "teaching", "new_pairs"),
     ("finetuning", "teaching", "cloze_questions"),
 }
-"""Losses hold student and teacher to as many heads and to one vocabulary, and a task of one text has neither pairs nor
-questions."""
+"""Losses hold student and teacher to as many heads and to one vocabulary, and only question answering has
+both pairs and cloze questions."""
 
 
 def with_other(path: Path) -> dict[str, Any]:
@@ -270,6 +270,7 @@ def test_an_edited_comment_or_docstring_runs_the_plan_alone(own: Project, file: 
         ),
         ("tinybert/tasks/regression/rows.py", "prepare_task@scores teach@scores"),
         ("tinybert/tasks/unlabelled.py", "prepare_task@* teach@*"),
+        ("tinybert/tasks/cloze.py", "cloze@*"),
         ("tinybert/distillation/augmentation.py", "teach@*"),
         ("tinybert/distillation/teaching.py", "teach@* finetune_student@*"),
         (

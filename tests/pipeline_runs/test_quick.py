@@ -159,7 +159,7 @@ def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report_and_unlabelled
     assert len(example.splitlines()) <= 1 + 8  # below `tasks:`
     edit(copy, {"tasks.reviews": yaml.safe_load(example)["tasks"]["reviews"]})
     own = {f"{stage}@reviews-small" for stage in OF_STUDENTS} | {"prepare_task@reviews", "teach@reviews"}
-    first = {"finetune_teacher@reviews", "floor@reviews", "task_texts"}
+    first = {"finetune_teacher@reviews", "floor@reviews", "cloze@reviews", "task_texts"}
     assert stages_run(run(copy, "dvc", "repro")) == {"plan", "report"} | first | own
     assert (copy / "reports/metrics/reviews/small.json").is_file()
 
@@ -174,7 +174,7 @@ def test_a_task_of_eight_lines_runs_its_own_stages_and_the_report_and_unlabelled
 
 def test_cloze_questions_are_asked_of_the_corpus_and_change_the_students_of_their_task(copy: Path) -> None:
     edit(copy, {"tasks.answers.teaching": {"cloze_questions": 1}})
-    assert stages_run(run(copy, "dvc", "repro", "plan", "teach@answers")) == {"plan", "teach@answers"}
+    assert stages_run(run(copy, "dvc", "repro", "plan", "teach@answers")) == {"plan", "cloze@answers", "teach@answers"}
     assert changed(copy) == {"finetune_student@answers-small", "report"}
     extra = pq.read_table(copy / "data/teaching/answers/extra.parquet").to_pylist()
     lines = " ".join(" ".join(read_documents(copy / "data/corpus/train")).split())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from stages import finetune_student
@@ -25,7 +26,8 @@ from tinybert.tasks.unlabelled import unlabelled_schema
 from tinybert.training.devices import set_up
 
 DATA, TAUGHT, STUDENT = Path("data/tasks/t"), Path("data/teaching/t"), Path("models/tasks/t/students/s")
-UNLABELLED = Path("data/unlabelled/t.parquet")
+UNLABELLED, CLOZE = Path("data/unlabelled/t.parquet"), Path("data/cloze/t.parquet")
+INPUTS = pa.schema([(name, pa.string()) for name in ("text", "text_pair")])
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +186,16 @@ def test_new_pairs_are_extra_rows(project: None) -> None:
     assert len(texts) == json.loads((TAUGHT / "teaching.json").read_text())["rows"]["new_pairs"] == 26
     assert not texts & {(row["text"], row["text_pair"]) for row in train}
     assert {row["label"] for row in extra} == {None}
+
+
+def test_cloze_questions_are_extra_rows_but_for_those_of_held_out_rows(project: None) -> None:
+    train, validation = read_rows(DATA, "train"), read_rows(DATA, "validation")
+    write_rows(CLOZE, [{"text": text, "text_pair": None} for text in ("w1 w2 w3 w4", validation[0]["text"])], INPUTS)
+    run("teach")
+    counts = json.loads((TAUGHT / "teaching.json").read_text())
+    assert (counts["rows"]["cloze_questions"], counts["dropped"]) == (1, {"held_out": 1, "duplicate": 0})
+    assert read_rows(TAUGHT, "extra")[-1] == {"text": "w1 w2 w3 w4", "text_pair": None, "label": None}
+    assert len(read_logits(TAUGHT / "logits.safetensors")) == len(train) + 5
 
 
 def test_augmented_rows_are_extra_rows(project: None) -> None:

@@ -138,7 +138,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "new pairs that are no number": ({"tasks.library.teaching": {"new_pairs": "many"}},
         "tasks.library.teaching.new_pairs: expected a valid integer, got 'many'"),
     "cloze questions for a task that asks none": ({"tasks.library.teaching": {"cloze_questions": 2}},
-        "tasks.library.teaching.cloze_questions: expected 0, got 2: library is no question answering (kind: qa)"),
+        "tasks.library.teaching.cloze_questions: expected 0, got 2: library is not a question-answering task "
+        "(kind: qa)"),
     "unlabelled rows that DVC does not watch": ({"tasks.library.data.unlabelled": {"source": "data/raw/documentation"}},
         "tasks.library.data.unlabelled.source: expected tasks.library.data.source (data/raw/documentation/library) or "
         "a path in it, which is what DVC watches, got 'data/raw/documentation'"),

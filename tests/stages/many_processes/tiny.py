@@ -15,6 +15,7 @@ from tests.tiny_bert import CONFIG
 from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
 from tinybert.model import checkpoint
 from tinybert.tasks.classification.rows import SCHEMA
+from tinybert.tasks.cloze import SCHEMA as CLOZE
 from tinybert.tasks.tables import write_labels, write_rows
 from tinybert.tasks.unlabelled import unlabelled_schema
 
@@ -72,7 +73,8 @@ def without_mlm_losses() -> dict[str, Any]:
 
 
 def make(folder: Path) -> Path:
-    """data/{packed,task_texts,tasks/t,unlabelled/t.parquet}, models/{tokenizer,initial,teacher,shrunk} in `folder`."""
+    """In `folder` data/{packed,task_texts,tasks/t,unlabelled/t.parquet,cloze/t.parquet} and
+    models/{tokenizer,initial,teacher,shrunk}."""
     random = np.random.default_rng(1)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = build_tokenizer([*special, *WORDS], lowercase=True, max_length=CONFIG["max_position_embeddings"])
@@ -124,6 +126,9 @@ def _task(folder: Path, random: np.random.Generator) -> None:
     unlabelled.mkdir()
     rows = [_row(random) | {"label": None} for _ in range(4)]
     write_rows(unlabelled / f"{folder.name}.parquet", rows, unlabelled_schema(SCHEMA))
+    cloze = folder.parents[1] / "cloze"
+    cloze.mkdir()
+    write_rows(cloze / f"{folder.name}.parquet", [], CLOZE)
 
 
 def _row(random: np.random.Generator) -> dict[str, Any]:
