@@ -2,8 +2,9 @@
 
 `python -m benchmarks.finalists local --seeds 1 2 3` runs presets/local.yaml once for each seed, in a clone that stays,
 and writes benchmarks/finalists.md. A seed is that of general distillation and of the students' fine-tuning; the
-teachers are the same. Runs that benchmarks/finalists.jsonl has are not repeated, and an interrupted one goes on. The
-clone lies beside the project, since the presets name their data by relative paths.
+teachers are the same. Runs that benchmarks/finalists.jsonl has are not repeated (delete the lines of a preset that has
+changed), and an interrupted one goes on. The clone lies beside the project, since the presets name their data by
+relative paths.
 """
 
 import argparse
