@@ -1,5 +1,6 @@
 """Throwaway clones of the project: on a preset, edited, and run by the real dvc."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -35,6 +36,15 @@ def clone(folder: Path, *, preset: str = "quick") -> Path:
     return folder
 
 
+def renew(folder: Path, *, preset: str, changes: Mapping[str, Any]) -> None:
+    """A clone that stays, with today's code and a preset with changes; what was computed there before is kept."""
+    lock = (folder / "dvc.lock").read_bytes() if (folder / ".dvc/cache").exists() else None
+    clone(folder, preset=preset)
+    if lock:
+        (folder / "dvc.lock").write_bytes(lock)
+    edit(folder, changes)
+
+
 def finished(folder: Path) -> Path:
     """A clone with the quick preset run through and committed."""
     clone(folder)
@@ -58,6 +68,12 @@ def edit(project: Path, changes: Mapping[str, Any]) -> None:
             value = section.pop(old)
         section[key] = value
     YAML(typ="safe").dump(parameters, file)
+
+
+def machine_of(folder: Path, student: str) -> str:
+    """What general distillation of a student ran on in this clone."""
+    found = json.loads((folder / f"reports/distill/{student}/machine.json").read_text())
+    return f"{found['processor']} ({found['instructions']}), {found['threads']} threads"
 
 
 def run(folder: Path, *command: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks.clones import ENVIRONMENT, ROOT, clone, edit, run
+from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
 
 ROWS, PAGE = (ROOT / "benchmarks" / f"finalists.{suffix}" for suffix in ("jsonl", "md"))
 HEAD = """\
@@ -33,11 +33,7 @@ Row = dict[str, Any]
 
 def run_preset(folder: Path, preset: str, seed: int) -> None:
     """The preset in the clone, with what was computed there before."""
-    lock = (folder / "dvc.lock").read_bytes() if (folder / ".dvc/cache").exists() else None
-    clone(folder, preset=preset)
-    if lock:
-        (folder / "dvc.lock").write_bytes(lock)
-    edit(folder, {"distill.seed": seed, "finetuning.student.seed": seed})
+    renew(folder, preset=preset, changes={"distill.seed": seed, "finetuning.student.seed": seed})
     if subprocess.run(["dvc", "repro"], cwd=folder, env=ENVIRONMENT).returncode:
         raise SystemExit(f"dvc repro failed in {folder}")
 
@@ -48,10 +44,9 @@ def read_run(folder: Path) -> list[Row]:
     durations = {file.stem: json.loads(file.read_text()) for file in (folder / ".state/durations").glob("*.json")}
     rows: list[Row] = []
     for student in parameters["students"]:
-        machine = json.loads((folder / f"reports/distill/{student}/machine.json").read_text())
         rows.append({
             "student": student,
-            "machine": f"{machine['processor']} ({machine['instructions']}), {machine['threads']} threads",
+            "machine": machine_of(folder, student),
             "tasks": {task: _models(folder / "reports/metrics" / task, student) for task in parameters["tasks"]},
             "seconds": {stage: found["seconds"] for stage, found in sorted(durations.items())},
         })  # fmt: skip

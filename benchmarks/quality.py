@@ -17,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks.clones import ENVIRONMENT, ROOT, clone, edit, run
+from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
 
 PLAN, ROWS, PAGE = (ROOT / "benchmarks" / f"quality.{suffix}" for suffix in ("yaml", "jsonl", "md"))
 STUDENT = "small"
@@ -56,15 +56,6 @@ def changes_of_run(group: str, row: Row) -> dict[str, Any]:
     return row["changes"] | ({"students": students} if students else {})
 
 
-def prepare(folder: Path, changes: dict[str, Any]) -> None:
-    """The clone with today's code, on the preset with these changes."""
-    lock = (folder / "dvc.lock").read_bytes() if (folder / ".dvc/cache").exists() else None
-    clone(folder, preset="local")
-    if lock:
-        (folder / "dvc.lock").write_bytes(lock)
-    edit(folder, changes)
-
-
 def measure(folder: Path, row: Row) -> dict[str, Any]:
     """Best validation scores of teacher and student by task, and the seconds of the stages that were run."""
     student = row.get("student", STUDENT)
@@ -73,9 +64,8 @@ def measure(folder: Path, row: Row) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit(f"dvc repro failed in {folder}")
     reports = {task: folder / "reports/tasks" / task for task in row["tasks"]}
-    machine = json.loads((folder / f"reports/distill/{student}/machine.json").read_text())
     return {
-        "machine": f"{machine['processor']} ({machine['instructions']}), {machine['threads']} threads",
+        "machine": machine_of(folder, student),
         "scores": {
             task: {"teacher": best(report / "teacher"), "student": best(report / "students" / student)}
             for task, report in reports.items()
@@ -128,7 +118,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name, row in waiting(arguments.group):
         print(f"{arguments.group}: {name}", flush=True)
-        prepare(arguments.folder.resolve(), changes_of_run(arguments.group, row))
+        renew(arguments.folder.resolve(), preset="local", changes=changes_of_run(arguments.group, row))
         measured = measure(arguments.folder.resolve(), row)
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
         with ROWS.open("a") as file:
