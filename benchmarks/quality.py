@@ -18,9 +18,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
+from stages.parameters.sections import Student
+from tools.shape import read_teacher, sizes
 
 PLAN, ROWS, PAGE = (ROOT / "benchmarks" / f"quality.{suffix}" for suffix in ("yaml", "jsonl", "md"))
 STUDENT = "small"
+LENGTH = 128
+"""Tokens of the sequence whose multiply-adds are counted."""
 Row = dict[str, Any]
 
 
@@ -66,6 +70,7 @@ def measure(folder: Path, row: Row) -> dict[str, Any]:
     reports = {task: folder / "reports/tasks" / task for task in row["tasks"]}
     return {
         "machine": machine_of(folder, student),
+        "sizes": sizes_of(folder, student),
         "scores": {
             task: {"teacher": best(report / "teacher"), "student": best(report / "students" / student)}
             for task, report in reports.items()
@@ -75,6 +80,13 @@ def measure(folder: Path, row: Row) -> dict[str, Any]:
             for stage in (f"distill@{student}", *targets)
         },
     }
+
+
+def sizes_of(folder: Path, student: str) -> dict[str, dict[str, int]]:
+    """Parameters and multiply-adds of teacher and student, each with a classifier."""
+    own = Student.model_validate(YAML(typ="safe").load(folder / "params.yaml")["students"][student])
+    teacher = read_teacher(folder / "models/teacher")
+    return {"teacher": sizes(teacher, None, LENGTH), "student": sizes(teacher, own, LENGTH)}
 
 
 def best(report: Path) -> float:
@@ -91,14 +103,23 @@ def shares(row: Row) -> dict[str, float]:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows of one group, the best first."""
-    names = list(shares(rows[0]))
-    lines = ["| row | " + " | ".join(names) + " | distillation, s | fine-tuning, s |", "|---" * (len(names) + 3) + "|"]
+    """The rows of one group, the best first; sizes where those of its students differ."""
+    several = len({json.dumps(row.get("sizes")) for row in rows}) > 1 and all("sizes" in row for row in rows)
+    head = ["row", *(["parameters", "multiply-adds"] if several else []), *shares(rows[0])]
+    head += ["distillation, s", "fine-tuning, s"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in sorted(rows, key=lambda row: -shares(row)["mean"]):
         first, *others = row["seconds"].values()
-        cells = [f"{value:.3f}" for value in shares(row).values()]
-        lines.append(f"| {row['name']} | {' | '.join(cells)} | {first:.0f} | {sum(others):.0f} |")
+        cells = [row["name"], *(size_cells(row["sizes"]) if several else [])]
+        cells += [*(f"{value:.3f}" for value in shares(row).values()), f"{first:.0f}", f"{sum(others):.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def size_cells(found: dict[str, dict[str, int]]) -> list[str]:
+    teacher, student = found["teacher"], found["student"]
+    fewer = teacher["multiply_adds"] / student["multiply_adds"]
+    return [f"{student['parameters'] / 1e6:.2f}M", f"{fewer:.1f}x fewer"]
 
 
 def page(rows: list[Row]) -> str:

@@ -56,6 +56,20 @@ def row(name: str, student: float) -> dict[str, Any]:
     return {"name": name, "scores": scores, "seconds": {"distill@small": 10.4, "x": 1.0, "y": 2.0}}
 
 
+def test_sizes_are_shown_where_they_differ() -> None:
+    teacher = {"parameters": 4_000_000, "multiply_adds": 600}
+    students = [{"parameters": size, "multiply_adds": size // 10_000} for size in (3_000_000, 1_500_000)]
+    large, little = (
+        row(name, 0.4) | {"sizes": {"teacher": teacher, "student": student}}
+        for name, student in zip(("large", "little"), students, strict=True)
+    )
+    assert quality.table([large, little]).splitlines()[2:] == [
+        "| large | 3.00M | 2.0x fewer | 0.500 | 1.000 | 0.750 | 10 | 3 |",
+        "| little | 1.50M | 4.0x fewer | 0.500 | 1.000 | 0.750 | 10 | 3 |",
+    ]
+    assert "x fewer" not in quality.table([large, large])
+
+
 def test_rows_are_ranked_by_their_mean_share_of_the_teacher() -> None:
     lines = quality.table([row("low", 0.4), row("high", 0.6)]).splitlines()
     assert lines[2:] == [
