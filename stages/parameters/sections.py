@@ -124,9 +124,10 @@ class Shrink(Section):
 class Shape(Section):
     """What `shrink` makes of the teacher."""
 
-    method: Literal["rotation", "importance", "first", "random"]
+    method: Literal["rotation", "importance", "first", "random", "scratch"]
     """`rotation`: a basis of the teacher's principal components, with refitted weights; `importance`: the channels,
-    heads and neurons that are largest on the calibration blocks; `first` and `random` to compare with."""
+    heads and neurons that are largest on the calibration blocks. To compare with them: `first` and `random` take
+    channels by another rule, `scratch` takes no weight of the teacher."""
     num_hidden_layers: Positive
     keep_layers: KeptLayers
     """Which of the teacher's layers; `importance` takes those that change their input most."""

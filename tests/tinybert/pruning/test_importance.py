@@ -89,6 +89,16 @@ def test_every_method_gives_the_shape_and_a_basis(teacher: BertForPreTraining, t
     assert pruned.layers == pruned.record["layers"] == [1, 4] and pruned.record["method"] == method
 
 
+def test_a_student_from_scratch_has_random_weights_of_its_seed(teacher: BertForPreTraining) -> None:
+    def weights(seed: int) -> dict[str, torch.Tensor]:
+        return prune(teacher, (), **SHAPE, method="scratch", seed=seed).student.state_dict()
+
+    name = "bert.encoder.layer.0.output.dense.weight"
+    assert weights(1)[name].std().item() == pytest.approx(teacher.config.initializer_range, rel=0.2)
+    assert all(torch.equal(weight, weights(1)[name]) for name, weight in weights(1).items())
+    assert not torch.equal(weights(1)[name], weights(2)[name])
+
+
 def test_random_channels_are_drawn_from_the_seed(teacher: BertForPreTraining) -> None:
     def drawn(seed: int) -> Cut:
         return random_channels(teacher.config, layers=[1, 4], shape=Shape(20, 4, 22), seed=seed)
