@@ -2,12 +2,13 @@
 
 `python -m benchmarks.finalists local --seeds 1 2 3` runs presets/local.yaml once for each seed, in a clone that stays,
 and writes benchmarks/finalists.md. A seed is that of general distillation and of the students' fine-tuning; the
-teachers are the same. Runs that benchmarks/finalists.jsonl has are not repeated (delete the lines of a preset that has
-changed), and an interrupted one goes on. The clone lies beside the project, since the presets name their data by
-relative paths.
+teachers are the same. Runs that benchmarks/finalists.jsonl has are not repeated, those of a preset that has changed
+since are replaced, and an interrupted one goes on. The clone lies beside the project, since the presets name their data
+by relative paths.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -62,6 +63,19 @@ def _models(folder: Path, student: str) -> dict[str, Any]:
 
 def finished() -> list[Row]:
     return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
+
+
+def digest(preset: str) -> str:
+    """Of the values of a preset, whatever its comments say."""
+    values = YAML(typ="safe").load(ROOT / f"presets/{preset}.yaml")
+    return hashlib.md5(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def save(rows: list[Row]) -> None:
+    """Add rows to those of other runs, in place of those of the same preset and seed."""
+    runs = {(row["preset"], row["seed"]) for row in rows}
+    kept = [row for row in finished() if (row["preset"], row["seed"]) not in runs]
+    ROWS.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *rows]))
 
 
 def share(models: Mapping[str, Any], *, above: bool = False) -> float:
@@ -129,14 +143,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--folder", type=Path, default=ROOT.parent / "tinybert-finalists")
     options = parser.parse_args()
-    done = {(row["preset"], row["seed"]) for row in finished()}
-    for seed in (seed for seed in options.seeds if (options.preset, seed) not in done):
-        folder = options.folder.resolve()
-        run_preset(folder, options.preset, seed)
+    preset, folder = options.preset, options.folder.resolve()
+    done = {(row["preset"], row["seed"], row["digest"]) for row in finished()}
+    for seed in (seed for seed in options.seeds if (preset, seed, digest(preset)) not in done):
+        run_preset(folder, preset, seed)
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
-        with ROWS.open("a") as file:
-            for row in read_run(folder):
-                file.write(json.dumps({"preset": options.preset, "seed": seed, "commit": commit, **row}) + "\n")
+        about = {"preset": preset, "digest": digest(preset), "seed": seed, "commit": commit}
+        save([about | row for row in read_run(folder)])
         PAGE.write_text(page(finished()))
 
 

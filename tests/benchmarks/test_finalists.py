@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from benchmarks import finalists
 
 
@@ -40,6 +42,24 @@ def test_several_seeds_have_their_mean_and_standard_deviation() -> None:
 def test_scores_have_intervals_and_a_dash_where_there_is_none() -> None:
     *_, line = finalists.scores_table(row(1, 0.8, 0.8)).splitlines()
     assert line == "| b | f1 | 0.500 | - | 0.900 (0.800 to 1.000) | 0.800 (0.700 to 0.900) | - |"
+
+
+def test_a_run_replaces_the_rows_of_its_preset_and_seed_and_a_comment_changes_no_preset(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(finalists, "ROWS", tmp_path / "rows.jsonl")
+    monkeypatch.setattr(finalists, "ROOT", tmp_path)
+    finalists.save([row(1, 0.5, 0.5), row(2, 0.6, 0.6)])
+    finalists.save([row(1, 0.7, 0.7)])
+    assert [(r["seed"], r["tasks"]) for r in finalists.finished()] == [(r["seed"], r["tasks"]) for r in
+            (row(2, 0.6, 0.6), row(1, 0.7, 0.7))]  # fmt: skip
+    preset = tmp_path / "presets/local.yaml"
+    preset.parent.mkdir()
+    found: list[str] = []
+    for text in ("a: 1\n", "a: 1  # one\n", "a: 2\n"):
+        preset.write_text(text)
+        found.append(finalists.digest("local"))
+    assert found[0] == found[1] != found[2]
 
 
 def test_a_run_is_read_from_its_metrics(tmp_path: Path) -> None:
