@@ -31,6 +31,7 @@ ERRORS_OF = "student"
 """The model whose worst errors are kept as texts."""
 SPLITS = ("validation", "test")
 ByModel = dict[str, Logits]
+BySplit = dict[str, Encoded]
 
 
 class Parameters(Section):
@@ -39,38 +40,53 @@ class Parameters(Section):
 
 
 def main(p: Parameters, run: Run) -> None:
-    task, data, models = p.task, Path("data/tasks") / run.task, Path("models/tasks") / run.task
+    task, models = p.task, Path("models/tasks") / run.task
     accelerator = set_up(threads=p.compute.threads, precision=p.compute.precision)
-    student = models / "students" / run.student
-    scorer = Scorer(task.kind, data=data, checkpoint=student, encoding=task.encoding, decoding=task.decoding,
-                    accelerator=accelerator)  # fmt: skip
-    splits = {split: scorer.read(split) for split in SPLITS}
-    places = {"teacher": models / "teacher", "student": student, "student_int8": models / "onnx" / run.student}
-    logits: dict[str, ByModel] = {split: {} for split in SPLITS}
-    for name in MODELS if (places["student_int8"] / INT8_FILE).exists() else MODELS[:-1]:
-        model = _load(places[name], scorer, int8=name == "student_int8", device=accelerator.device)
-        for split, data in splits.items():
-            logits[split][name] = scorer.logits(model, data.features)
-    documents, predictions = evaluate(logits, splits, scorer=scorer, metric=task.metric)
+    places = {"teacher": models / "teacher", "student": models / "students" / run.student,
+              "student_int8": models / "onnx" / run.student}  # fmt: skip
+    scorers = {name: Scorer(task.kind, data=Path("data/tasks") / run.task, checkpoint=places[name],
+                            encoding=task.encoding, decoding=task.decoding, accelerator=accelerator)
+               for name in MODELS[:2]}  # fmt: skip
+    logits, encoded = _predict(places, scorers, accelerator.device)
+    documents, predictions = evaluate(logits, encoded, scorer=scorers["student"], metric=task.metric)
     documents["evaluate_machine.json"] = describe(accelerator)
     _write(Path("reports/tasks") / run.task / "students" / run.student, documents, predictions)
     for name, compared in documents["metrics.json"]["compared"].items():
         log(f"{run.task}: {task.metric} of {name} {compared['score']:.4f}, 95 % interval {compared['interval']}")
 
 
+def _predict(
+    places: dict[str, Path], scorers: dict[str, Scorer], device: torch.device
+) -> tuple[dict[str, ByModel], dict[str, BySplit]]:
+    """Logits by split and model, and by model what it read: the int8 file what its student reads."""
+    encoded = {name: {split: scorer.read(split) for split in SPLITS} for name, scorer in scorers.items()}
+    logits: dict[str, ByModel] = {split: {} for split in SPLITS}
+    for name in MODELS if (places["student_int8"] / INT8_FILE).exists() else MODELS[:-1]:
+        read_as = name.removesuffix("_int8")
+        model = _load(places[name], scorers[read_as], int8=name != read_as, device=device)
+        encoded[name] = encoded[read_as]
+        for split, data in encoded[name].items():
+            logits[split][name] = scorers[read_as].logits(model, data.features)
+    return logits, encoded
+
+
 def evaluate(
-    logits: dict[str, ByModel], splits: dict[str, Encoded], *, scorer: Scorer, metric: str
+    logits: dict[str, ByModel], encoded: dict[str, BySplit], *, scorer: Scorer, metric: str
 ) -> tuple[dict[str, Any], dict[str, list]]:
-    """metrics.json and findings.json of logits by split and model, and the predictions for the test rows."""
-    metrics, labels, rows = scorer.metrics, scorer.labels, splits["test"].rows
-    validation, test = ({name: scorer.decode(each, splits[split]) for name, each in logits[split].items()}
+    """metrics.json and findings.json of logits by split and model, and the predictions for the test rows.
+
+    `encoded` is by model: one with a vocabulary of its own reads other tokens than its teacher.
+    """
+    metrics, labels, splits = scorer.metrics, scorer.labels, encoded[ERRORS_OF]
+    rows = splits["test"].rows
+    validation, test = ({name: scorer.decode(each, encoded[name][split]) for name, each in logits[split].items()}
                         for split in SPLITS)  # fmt: skip
     measured = measure(test, rows, metrics=metrics, metric=metric, labels=labels)
     measured["validation"] = score(validation, splits["validation"].rows, metrics=metrics, labels=labels)
     measured["hub"] = {"head": scorer.task.HEAD.__name__, "pipeline_tag": metrics.PIPELINE_TAG}
     mistakes = metrics.mistakes(test[ERRORS_OF], rows, logits=logits["test"][ERRORS_OF], labels=labels)
     findings = find(test, rows, mistakes=mistakes, metrics=metrics, labels=labels)
-    findings["calibration"] = calibrate(logits, splits, coding=scorer.coding)
+    findings["calibration"] = calibrate(logits, encoded, coding=scorer.coding)
     return {"metrics.json": measured, "findings.json": findings}, test
 
 
@@ -111,12 +127,12 @@ def score(
 
 
 def calibrate(
-    logits: dict[str, ByModel], splits: dict[str, Encoded], *, coding: TaskEncoding
+    logits: dict[str, ByModel], encoded: dict[str, BySplit], *, coding: TaskEncoding
 ) -> dict[str, dict[str, float]]:
     """By model, see `calibration`; empty for a kind without classes."""
     calibrated: dict[str, dict[str, float]] = {}
     for name in logits["test"]:
-        both = [coding.class_logits(logits[split][name], features=splits[split].features) for split in SPLITS]
+        both = [coding.class_logits(logits[split][name], features=encoded[name][split].features) for split in SPLITS]
         classified = [Classified(*each) for each in both if each is not None]
         if classified:
             calibrated[name] = calibration(*classified)
