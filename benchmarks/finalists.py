@@ -19,6 +19,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
+from tinybert.data.tokenizer import load_tokenizer
+from tinybert.tasks.tables import read_texts
 
 ROWS, PAGE = (ROOT / "benchmarks" / f"finalists.{suffix}" for suffix in ("jsonl", "md"))
 HEAD = """\
@@ -26,7 +28,8 @@ HEAD = """\
 
 By `python -m benchmarks.finalists PRESET`, on {machines}. Shares are those of the teacher's score on the test split; in
 brackets, of what the teacher has above the baseline (the most frequent class, tag of a word, mean, or first
-sentence): (student - baseline) / (teacher - baseline). Minutes are those of all stages of a run, teachers and all
+sentence): (student - baseline) / (teacher - baseline). Multiply-adds are those of 128 tokens; `tokens` is how many a
+student reads for one of its teacher's, in the texts of the test splits. Minutes are those of all stages of a run, teachers and all
 students of the preset among them, as each stage took when it last ran.
 """
 Row = dict[str, Any]
@@ -48,10 +51,21 @@ def read_run(folder: Path) -> list[Row]:
         rows.append({
             "student": student,
             "machine": machine_of(folder, student),
+            "tokens": tokens(folder, student, parameters["tasks"]),
             "tasks": {task: _models(folder / "reports/metrics" / task, student) for task in parameters["tasks"]},
             "seconds": {stage: found["seconds"] for stage, found in sorted(durations.items())},
         })  # fmt: skip
     return rows
+
+
+def tokens(folder: Path, student: str, tasks: Iterable[str]) -> float:
+    """Of a student's tokenizer on the test texts, for each of its teacher's."""
+    texts = [text for task in tasks for text in read_texts(folder / "data/tasks" / task, "test")]
+    own, teachers = (
+        sum(len(read.ids) for read in load_tokenizer(place).backend_tokenizer.encode_batch(texts))
+        for place in (folder / "models/students" / student, folder / "models/teacher")
+    )
+    return own / teachers
 
 
 def _models(folder: Path, student: str) -> dict[str, Any]:
@@ -90,7 +104,7 @@ def shares_table(rows: Iterable[Row]) -> str:
     for row in rows:
         by_student.setdefault((row["preset"], row["student"]), []).append(row)
     names = list(dict.fromkeys(task for group in by_student.values() for row in group for task in row["tasks"]))
-    head = ["preset", "student", "parameters", "multiply-adds", "seed", *names, "mean", "minutes"]
+    head = ["preset", "student", "parameters", "multiply-adds", "tokens", "seed", *names, "mean", "minutes"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for group in by_student.values():
         lines += [_line(row, names) for row in group] + ([_mean_line(group, names)] if len(group) > 1 else [])
@@ -103,6 +117,7 @@ def _line(row: Row, names: list[str]) -> str:
     plain, above = ([share(row["tasks"][task], above=above) for task in names] for above in (False, True))
     cells = [f"{a:.3f} ({b:.3f})" for a, b in zip([*plain, mean(plain)], [*above, mean(above)], strict=True)]
     sizes = [f"{student['parameters'] / 1e6:.2f}M", f"{teacher['multiply_adds'] / student['multiply_adds']:.1f}x fewer"]
+    sizes.append(f"{row['tokens']:.2f}x")
     minutes = f"{sum(row['seconds'].values()) / 60:.0f}"
     return f"| {' | '.join([row['preset'], row['student'], *sizes, str(row['seed']), *cells, minutes])} |"
 
@@ -111,7 +126,7 @@ def _mean_line(group: list[Row], names: list[str]) -> str:
     values = [[share(row["tasks"][task]) for row in group] for task in names]
     values.append([mean(column) for column in zip(*values, strict=True)])
     cells = [f"{mean(column):.3f} ± {stdev(column):.3f}" for column in values]
-    return f"| {' | '.join([group[0]['preset'], group[0]['student'], '', '', 'mean', *cells, ''])} |"
+    return f"| {' | '.join([group[0]['preset'], group[0]['student'], '', '', '', 'mean', *cells, ''])} |"
 
 
 def scores_table(row: Row) -> str:

@@ -4,9 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from benchmarks import finalists
+from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
+from tinybert.tasks.tables import write_rows
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def models(student: float) -> dict[str, Any]:
@@ -25,18 +30,25 @@ def models(student: float) -> dict[str, Any]:
 
 def row(seed: int, *students: float) -> dict[str, Any]:
     tasks = dict(zip("ab", map(models, students), strict=True))
-    return {"preset": "local", "student": "small", "seed": seed, "tasks": tasks, "seconds": {"x": 60.0, "y": 120.0}}
+    return {
+        "preset": "local",
+        "student": "small",
+        "seed": seed,
+        "tokens": 1.125,
+        "tasks": tasks,
+        "seconds": {"x": 60.0, "y": 120.0},
+    }
 
 
 def test_shares_are_of_the_score_and_of_what_lies_above_the_baseline() -> None:
     *_, line = finalists.shares_table([row(1, 0.9, 0.72)]).splitlines()
-    sizes = "| local | small | 1.50M | 6.0x fewer | 1 |"
+    sizes = "| local | small | 1.50M | 6.0x fewer | 1.12x | 1 |"
     assert line == f"{sizes} 1.000 (1.000) | 0.800 (0.550) | 0.900 (0.775) | 3 |"
 
 
 def test_several_seeds_have_their_mean_and_standard_deviation() -> None:
     *_, line = finalists.shares_table([row(1, 0.9, 0.9), row(2, 0.9, 0.72)]).splitlines()
-    assert line == "| local | small |  |  | mean | 1.000 ± 0.000 | 0.900 ± 0.141 | 0.950 ± 0.071 |  |"
+    assert line == "| local | small |  |  |  | mean | 1.000 ± 0.000 | 0.900 ± 0.141 | 0.950 ± 0.071 |  |"
 
 
 def test_scores_have_intervals_and_a_dash_where_there_is_none() -> None:
@@ -73,7 +85,14 @@ def test_a_run_is_read_from_its_metrics(tmp_path: Path) -> None:
         write(f"reports/distill/{name}/machine.json", {"processor": "P", "instructions": "I", "threads": 2})
         write(f"reports/metrics/a/{name}.json", {"score": 0.1, "student": name})
     write("reports/metrics/a/teacher.json", {"score": 0.2})
+    letters = [*SPECIAL, "a", "##a"]
+    vocabularies = {"teacher": [*letters, "aa"], "students/small": [*letters, "aa"], "students/tiny": letters}
+    for place, vocabulary in vocabularies.items():
+        save_tokenizer(build_tokenizer(vocabulary, lowercase=True, max_length=9), folder=tmp_path / "models" / place)
+    (tmp_path / "data/tasks/a").mkdir(parents=True)
+    write_rows(tmp_path / "data/tasks/a/test.parquet", [{"text": "aa a"}], pa.schema([("text", pa.string())]))
     small, tiny = finalists.read_run(tmp_path)
+    assert (small["tokens"], tiny["tokens"]) == (1, 5 / 4)  # [CLS] aa a [SEP], [CLS] a ##a a [SEP]
     assert small["tasks"] == {"a": {"teacher": {"score": 0.2}, "student": {"score": 0.1, "student": "small"}}}
     assert (tiny["student"], tiny["machine"]) == ("tiny", "P (I), 2 threads")
     assert tiny["seconds"] == {"distill@small": 4.5}
