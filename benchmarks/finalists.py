@@ -29,8 +29,8 @@ HEAD = """\
 By `python -m benchmarks.finalists PRESET`, on {machines}. Shares are those of the teacher's score on the test split; in
 brackets, of what the teacher has above the baseline (the most frequent class, tag of a word, mean, or first
 sentence): (student - baseline) / (teacher - baseline). Multiply-adds are those of 128 tokens; `tokens` is how many a
-student reads for one of its teacher's, in the texts of the test splits. Minutes are those of all stages of a run, teachers and all
-students of the preset among them, as each stage took when it last ran.
+student reads for one of its teacher's, in the texts of the test splits. Minutes are those of all stages of a run,
+teachers and all students of the preset among them, as each stage took when it last ran.
 """
 Row = dict[str, Any]
 
