@@ -55,7 +55,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "students.small.keep_layers: expected 'first', 'last', 'uniform' or 'importance' or a valid list, "
         "got 'middle'"),
     "an unknown method of pruning": ({"students.small.method": "magnitude"},
-        "students.small.method: expected 'rotation', 'importance', 'first' or 'random', got 'magnitude'"),
+        "students.small.method: expected 'rotation', 'importance', 'first', 'random' or 'scratch', got 'magnitude'"),
     "a vocabulary of its own under losses of the MLM head": ({"students.small.vocab_size": 4000},
         "students.small.vocab_size: expected null, got 4000: distill.losses.prediction compares MLM logits over the "
         "teacher's vocabulary; set it to 0"),
