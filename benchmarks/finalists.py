@@ -19,6 +19,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
+from benchmarks.quality import read_rows, size_cells
+from tinybert.atomic import atomic_file
 from tinybert.data.tokenizer import load_tokenizer
 from tinybert.tasks.tables import read_texts
 
@@ -75,10 +77,6 @@ def _models(folder: Path, student: str) -> dict[str, Any]:
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
 
-def finished() -> list[Row]:
-    return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
-
-
 def digest(preset: str) -> str:
     """Of the values of a preset, whatever its comments say."""
     values = YAML(typ="safe").load(ROOT / f"presets/{preset}.yaml")
@@ -88,8 +86,9 @@ def digest(preset: str) -> str:
 def save(rows: list[Row]) -> None:
     """Add rows to those of other runs, in place of those of the same preset and seed."""
     runs = {(row["preset"], row["seed"]) for row in rows}
-    kept = [row for row in finished() if (row["preset"], row["seed"]) not in runs]
-    ROWS.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *rows]))
+    kept = [row for row in read_rows(ROWS) if (row["preset"], row["seed"]) not in runs]
+    with atomic_file(ROWS) as file:
+        file.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *rows]))
 
 
 def share(models: Mapping[str, Any], *, above: bool = False) -> float:
@@ -116,8 +115,7 @@ def _line(row: Row, names: list[str]) -> str:
     teacher, student = models["teacher"], models["student"]
     plain, above = ([share(row["tasks"][task], above=above) for task in names] for above in (False, True))
     cells = [f"{a:.3f} ({b:.3f})" for a, b in zip([*plain, mean(plain)], [*above, mean(above)], strict=True)]
-    sizes = [f"{student['parameters'] / 1e6:.2f}M", f"{teacher['multiply_adds'] / student['multiply_adds']:.1f}x fewer"]
-    sizes.append(f"{row['tokens']:.2f}x")
+    sizes = [*size_cells(teacher, student), f"{row['tokens']:.2f}x"]
     minutes = f"{sum(row['seconds'].values()) / 60:.0f}"
     return f"| {' | '.join([row['preset'], row['student'], *sizes, str(row['seed']), *cells, minutes])} |"
 
@@ -159,13 +157,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT.parent / "tinybert-finalists")
     options = parser.parse_args()
     preset, folder = options.preset, options.folder.resolve()
-    done = {(row["preset"], row["seed"], row["digest"]) for row in finished()}
+    done = {(row["preset"], row["seed"], row["digest"]) for row in read_rows(ROWS)}
     for seed in (seed for seed in options.seeds if (preset, seed, digest(preset)) not in done):
         run_preset(folder, preset, seed)
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
         about = {"preset": preset, "digest": digest(preset), "seed": seed, "commit": commit}
         save([about | row for row in read_run(folder)])
-        PAGE.write_text(page(finished()))
+        PAGE.write_text(page(read_rows(ROWS)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Students are compared by their best score on the validation split; of the test s
 import argparse
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,14 @@ def planned(group: str) -> dict[str, Row]:
     return {name: {"changes": changes | (own or {}), "tasks": tasks} for name, own in shared["rows"].items()}
 
 
-def finished() -> list[Row]:
-    return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a .jsonl file, none where there is no file."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def waiting(group: str) -> Iterator[tuple[str, Row]]:
     """The rows that have not been run with these changes."""
-    done = {(row["group"], row["name"], json.dumps(row["changes"], sort_keys=True)) for row in finished()}
+    done = {(row["group"], row["name"], json.dumps(row["changes"], sort_keys=True)) for row in read_rows(ROWS)}
     for name, row in planned(group).items():
         if (group, name, json.dumps(row["changes"], sort_keys=True)) not in done:
             yield name, row
@@ -110,14 +111,14 @@ def table(rows: list[Row]) -> str:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in sorted(rows, key=lambda row: -shares(row)["mean"]):
         first, *others = row["seconds"].values()
-        cells = [row["name"], *(size_cells(row["sizes"]) if several else [])]
+        cells = [row["name"], *(size_cells(**row["sizes"]) if several else [])]
         cells += [*(f"{value:.3f}" for value in shares(row).values()), f"{first:.0f}", f"{sum(others):.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def size_cells(found: dict[str, dict[str, int]]) -> list[str]:
-    teacher, student = found["teacher"], found["student"]
+def size_cells(teacher: Mapping[str, int], student: Mapping[str, int]) -> list[str]:
+    """A student's parameters, and how many times fewer multiply-adds it has than its teacher."""
     fewer = teacher["multiply_adds"] / student["multiply_adds"]
     return [f"{student['parameters'] / 1e6:.2f}M", f"{fewer:.1f}x fewer"]
 
@@ -144,7 +145,7 @@ def main() -> None:
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
         with ROWS.open("a") as file:
             file.write(json.dumps({"group": arguments.group, "name": name, "commit": commit, **row, **measured}) + "\n")
-        PAGE.write_text(page(finished()))
+        PAGE.write_text(page(read_rows(ROWS)))
 
 
 if __name__ == "__main__":
