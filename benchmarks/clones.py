@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 """As in an activated environment, without a network."""
+DEFAULT = "default"
 Hashes = dict[str, str]
 """md5 by path."""
 COMMIT = ("git", "-c", "user.name=A", "-c", "user.email=a@b.invalid", "commit", "-qam")
@@ -31,9 +32,14 @@ def clone(folder: Path, *, preset: str = "quick") -> Path:
     for file in filter(lambda name: (ROOT / name).is_file(), files.stdout.splitlines()):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, folder / file)
-    shutil.copy(folder / f"presets/{preset}.yaml", folder / "params.yaml")
+    shutil.copy(preset_file(preset), folder / "params.yaml")
     run(folder, "git", "init", "-q")
     return folder
+
+
+def preset_file(preset: str) -> Path:
+    """That of a preset's parameters; DEFAULT is the project's params.yaml."""
+    return ROOT / ("params.yaml" if preset == DEFAULT else f"presets/{preset}.yaml")
 
 
 def renew(folder: Path, *, preset: str, changes: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
+from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, preset_file, renew, run
 from benchmarks.quality import read_rows, size_cells
 from tinybert.atomic import atomic_file
 from tinybert.data.tokenizer import load_tokenizer
@@ -79,7 +79,7 @@ def _models(folder: Path, student: str) -> dict[str, Any]:
 
 def digest(preset: str) -> str:
     """Of the values of a preset, whatever its comments say."""
-    values = YAML(typ="safe").load(ROOT / f"presets/{preset}.yaml")
+    values = YAML(typ="safe").load(preset_file(preset))
     return hashlib.md5(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

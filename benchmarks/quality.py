@@ -1,8 +1,8 @@
 """What decides the quality of a student: rows of choices on real tasks, each run by the pipeline itself.
 
 `python -m benchmarks.quality screening --folder ../tinybert-quality` runs the rows of benchmarks/quality.yaml in that
-group which benchmarks/quality.jsonl lacks, and writes benchmarks/quality.md. A row is presets/local.yaml with changes;
-where a group has `students`, each of them is a row, and all are distilled by one pass of the teacher. It runs in a
+group which benchmarks/quality.jsonl lacks, and writes benchmarks/quality.md. A row is a preset with changes; where a
+group has `students`, each of them is a row, and all are distilled by one pass of the teacher. It runs in a
 clone that stays: teachers and everything else that two rows share run once, an interrupted row goes on, and a row is
 added to the file when it is done. The clone lies beside the project, since the preset names its data by relative paths.
 Students are compared by their best score on the validation split; of the test split nothing is read.
@@ -17,27 +17,29 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, renew, run
+from benchmarks.clones import ENVIRONMENT, ROOT, machine_of, preset_file, renew, run
 from stages.parameters.sections import Student
 from tools.shape import read_teacher, sizes
 
 PLAN, ROWS, PAGE = (ROOT / "benchmarks" / f"quality.{suffix}" for suffix in ("yaml", "jsonl", "md"))
-STUDENT = "small"
+PRESET, STUDENT = "local", "small"
+"""Of a group that names none."""
 LENGTH = 128
 """Tokens of the sequence whose multiply-adds are counted."""
 Row = dict[str, Any]
 
 
 def planned(group: str) -> dict[str, Row]:
-    """The rows of a group by name: `changes` to the preset, and `tasks`."""
+    """The rows of a group by name: `changes` to the preset, and `tasks`. The plan's `common` changes are PRESET's."""
     plan = YAML(typ="safe").load(PLAN)
     shared = plan[group]
-    changes, tasks = plan["common"] | shared.get("changes", {}), shared["tasks"]
+    changes = ({} if "preset" in shared else plan["common"]) | shared.get("changes", {})
+    about = {name: shared[name] for name in ("preset", "tasks") if name in shared}
     if "students" in shared:
-        shape = YAML(typ="safe").load(ROOT / "presets/local.yaml")["students"][STUDENT]
+        shape = YAML(typ="safe").load(preset_file(PRESET))["students"][STUDENT]
         own = {name: {"students": {name: shape | (student or {})}} for name, student in shared["students"].items()}
-        return {name: {"changes": changes | own[name], "tasks": tasks, "student": name} for name in own}
-    return {name: {"changes": changes | (own or {}), "tasks": tasks} for name, own in shared["rows"].items()}
+        return {name: {"changes": changes | own[name], "student": name} | about for name in own}
+    return {name: {"changes": changes | (own or {})} | about for name, own in shared["rows"].items()}
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -140,7 +142,8 @@ def main() -> None:
     arguments = parser.parse_args()
     for name, row in waiting(arguments.group):
         print(f"{arguments.group}: {name}", flush=True)
-        renew(arguments.folder.resolve(), preset="local", changes=changes_of_run(arguments.group, row))
+        changes = changes_of_run(arguments.group, row)
+        renew(arguments.folder.resolve(), preset=row.get("preset", PRESET), changes=changes)
         measured = measure(arguments.folder.resolve(), row)
         commit = run(ROOT, "git", "rev-parse", "--short", "HEAD").strip()
         with ROWS.open("a") as file:

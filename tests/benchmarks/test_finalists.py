@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from benchmarks import finalists
+from benchmarks import clones, finalists
 from benchmarks.quality import read_rows
 from tinybert.data.tokenizer import build_tokenizer, save_tokenizer
 from tinybert.tasks.tables import write_rows
@@ -61,7 +61,7 @@ def test_a_run_replaces_the_rows_of_its_preset_and_seed_and_a_comment_changes_no
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(finalists, "ROWS", tmp_path / "rows.jsonl")
-    monkeypatch.setattr(finalists, "ROOT", tmp_path)
+    monkeypatch.setattr(clones, "ROOT", tmp_path)
     finalists.save([row(1, 0.5, 0.5), row(2, 0.6, 0.6)])
     finalists.save([row(1, 0.7, 0.7)])
     assert [(r["seed"], r["tasks"]) for r in read_rows(finalists.ROWS)] == [(r["seed"], r["tasks"]) for r in

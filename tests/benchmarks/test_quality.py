@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import quality
-from benchmarks.clones import ROOT, edit
+from benchmarks.clones import edit, preset_file
 from stages.parameters.validation import read_file
 from stages.parameters.whole import validate_whole
 
@@ -19,9 +20,8 @@ GROUPS = [name for name, part in PARTS if isinstance(part, dict) and part.keys()
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_row_is_a_valid_change_of_the_preset(group: str, tmp_path: Path) -> None:
-    preset = ROOT / "presets/local.yaml"
     for row in quality.planned(group).values():
-        (tmp_path / "params.yaml").write_bytes(preset.read_bytes())
+        shutil.copy(preset_file(row.get("preset", quality.PRESET)), tmp_path / "params.yaml")
         edit(tmp_path, quality.changes_of_run(group, row))
         whole, _ = validate_whole(read_file(tmp_path / "params.yaml"))
         assert set(row["tasks"]) <= set(whole.tasks) and row.get("student", quality.STUDENT) in whole.students
