@@ -106,15 +106,20 @@ def shares(row: Row) -> dict[str, float]:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows of one group, the best first; sizes where those of its students differ."""
+    """The rows of one group, the best first; sizes where those of its students differ.
+
+    Students that are distilled together have no time of their own in general distillation.
+    """
+    together = any("student" in row for row in rows)
     several = len({json.dumps(row.get("sizes")) for row in rows}) > 1 and all("sizes" in row for row in rows)
     head = ["row", *(["parameters", "multiply-adds"] if several else []), *shares(rows[0])]
-    head += ["distillation, s", "fine-tuning, s"]
+    head += [*([] if together else ["distillation, s"]), "fine-tuning, s"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in sorted(rows, key=lambda row: -shares(row)["mean"]):
         first, *others = row["seconds"].values()
         cells = [row["name"], *(size_cells(**row["sizes"]) if several else [])]
-        cells += [*(f"{value:.3f}" for value in shares(row).values()), f"{first:.0f}", f"{sum(others):.0f}"]
+        cells += [f"{value:.3f}" for value in shares(row).values()]
+        cells += [f"{seconds:.0f}" for seconds in ([] if together else [first]) + [sum(others)]]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

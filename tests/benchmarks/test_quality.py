@@ -70,6 +70,11 @@ def test_sizes_are_shown_where_they_differ() -> None:
     assert "x fewer" not in quality.table([large, large])
 
 
+def test_students_that_are_distilled_together_have_no_time_of_distillation() -> None:
+    head, _, line = quality.table([row("a", 0.4) | {"student": "a"}]).splitlines()
+    assert head == "| row | a | b | mean | fine-tuning, s |" and line.endswith(" 0.750 | 3 |")
+
+
 def test_rows_are_ranked_by_their_mean_share_of_the_teacher() -> None:
     lines = quality.table([row("low", 0.4), row("high", 0.6)]).splitlines()
     assert lines[2:] == [
