@@ -7,13 +7,11 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser
 
-from benchmarks.clones import COMMIT, edit, finished, run
-from stages.parameters.validation import read_file
+from benchmarks.clones import COMMIT, finished, run
 from tests.browser import launched
 from tests.readme import command
 
 TESTS = Path(__file__).parent
-ONE_TASK = "library"
 FIRST = "pipeline_runs/test_quick.py"
 LONG = ("sharing/test_round_trip.py", "pipeline_runs/test_faults.py", "pipeline_runs/test_damage.py")
 
@@ -39,17 +37,13 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def another_depth(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished project, with one of its tasks, and a commit of the README's experiment. Tests work in a copy.
+    """The finished project with a second commit, the README's experiment. Tests work in a copy of it.
 
     The output of `dvc exp run` and of `dvc metrics diff` before the commit is in .git/run and .git/diff.
     """
 
     def experiment(folder: Path) -> None:
         shutil.copytree(quick, folder, symlinks=True)
-        edit(folder, {"tasks": {name: task for name, task in read_file(folder / "params.yaml")["tasks"].items()
-                                if name == ONE_TASK}})  # fmt: skip
-        run(folder, "dvc", "repro")
-        run(folder, *COMMIT, "One task")
         for name, start in (("run", "dvc exp run"), ("diff", "dvc metrics diff")):
             (folder / ".git" / name).write_text(run(folder, *command(start)), encoding="utf-8")
         run(folder, *COMMIT, "Another depth")

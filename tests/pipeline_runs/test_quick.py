@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from benchmarks.clones import COMMIT, edit, output_hashes, run, stages_run
-from tests.conftest import ONE_TASK
 from tests.pipeline_runs import published
 from tests.readme import blocks, command
 from tinybert.data.documents import read_documents
@@ -102,12 +101,12 @@ def test_every_weight_of_a_student_is_in_its_file(project: Path, task: str) -> N
 
 
 def test_another_depth_runs_shrink_and_what_follows_and_metrics_diff_shows_it(another_depth: Path) -> None:
-    of_student = {f"{stage}@{ONE_TASK}-small" for stage in OF_STUDENTS}
-    after = {"plan", "shrink@small", "gather", "distill@small", "report"} | of_student
+    after = {"plan", "shrink@small", "gather", "distill@small", "report"}.union(*map(instances, OF_STUDENTS))
     assert stages_run((another_depth / ".git/run").read_text()) == after
-    assert f"{ONE_TASK}/small.json" in (another_depth / ".git/diff").read_text()
-    config = another_depth / "models/tasks" / ONE_TASK / "students/small/config.json"
-    assert json.loads(config.read_text())["num_hidden_layers"] == 1
+    assert "library/small.json" in (another_depth / ".git/diff").read_text()
+    for task in TASKS:
+        folder = another_depth / "models/tasks" / task / "students/small"
+        assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 1
 
 
 def test_students_that_are_new_are_distilled_together_and_have_the_bytes_that_each_has_alone(copy: Path) -> None:
@@ -129,10 +128,10 @@ def test_students_that_are_new_are_distilled_together_and_have_the_bytes_that_ea
 
 def test_two_commits_compare_and_the_older_one_comes_from_the_cache(another_depth: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(another_depth, tmp_path / "copy", symlinks=True)
-    assert f"{ONE_TASK}/small.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
+    assert "library/small.json" in run(copy, "dvc", "metrics", "diff", "HEAD~1")
     head, *_ = csv.reader(run(copy, *command("dvc exp show"), "--csv").splitlines())
-    score = f"reports/metrics/{ONE_TASK}/small.json:validation"
-    assert [name for name in head if "." in name and name != score] == ["students.small.num_hidden_layers"]
+    models = [f"reports/metrics/{task}/small.json:validation" for task in TASKS]
+    assert [name for name in head if "." in name and name not in models] == ["students.small.num_hidden_layers"]
     run(copy, "git", "checkout", "-q", "HEAD~1", "--", "params.yaml")
     assert stages_run(run(copy, "dvc", "repro")) == {"report"}  # git keeps its outputs, not the cache
     hashes = [output_hashes(run(copy, "git", "show", f"{commit}dvc.lock")) for commit in ("HEAD~1:", "HEAD:")]

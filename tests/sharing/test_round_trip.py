@@ -69,7 +69,7 @@ def test_another_depth_downloads_the_teacher_and_trains_none(
     expected = {"plan", "shrink@small", "gather", "distill@small", "finetune_student@library-small"}
     assert stages_run(shell(mate, command)) == expected
     assert (mate / "models/teacher/model.safetensors").exists()
-    assert not (mate / "models/tasks/library/onnx").exists()
+    assert not (mate / "data/tasks/answers").exists()
     config = json.loads((mate / "models/tasks/library/students/small/config.json").read_text())
     assert config["num_hidden_layers"] == 3
     shell(mate, "git commit -qam 'Another depth'; " + recipe(DOCUMENT, "Send"))
